@@ -1,0 +1,3 @@
+//! The `relay-console` program.
+
+fn main() {}

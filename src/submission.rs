@@ -1,0 +1,87 @@
+//! Sends an answer exactly once.
+//!
+//! One state machine, pure ([`machine`]), with one driver ([`driver`]) that the console and the command line share.
+//! After anything but a 2xx answer, or none at all, the driver finds out (pending-tools, then the events since the
+//! submission) before it sends again: under the same request id, three sends in all. 400, 401 and 403 are never sent
+//! again. Every submission ends in a [`Verdict`], call by call.
+
+use uuid::Uuid;
+
+use crate::api::ids::RunId;
+use crate::api::run::RunStatus;
+use crate::api::tool::{CallKey, ToolResultsRequest};
+
+/// What is to be sent, decided by the operator and from then on unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Sent as `X-ModelRelay-Request-Id` with every attempt, so that the server knows a retry.
+    pub request_id: Uuid,
+    /// The run.
+    pub run_id: RunId,
+    /// The body.
+    pub request: ToolResultsRequest,
+    /// The last seq that was known when the operator sent: results in later events are searched for the outcome.
+    pub after_seq: u64,
+}
+
+/// Where a submission stands before its verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// On its way; the attempt's number, from 1.
+    Sending(u8),
+    /// It is unknown whether it arrived: finding out.
+    Verifying {
+        /// What happened to the attempt, in words; not yet inert.
+        cause: String,
+    },
+}
+
+/// How a submission ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Call by call, in the order of the request.
+    pub calls: Vec<(CallKey, CallVerdict)>,
+    /// The run's status as the server last said it.
+    pub status: Option<RunStatus>,
+    /// How many attempts were made.
+    pub sends: u8,
+    /// The server's own request id of its last answer.
+    pub server_request_id: Option<String>,
+}
+
+impl Verdict {
+    /// How many calls the server has taken from this submission.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.calls.iter().filter(|(_, verdict)| *verdict == CallVerdict::Accepted).count()
+    }
+}
+
+/// How one call of a submission ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallVerdict {
+    /// The server has taken this result.
+    Accepted,
+    /// Another result was taken in its place.
+    Superseded {
+        /// The output that won.
+        output: String,
+        /// The error that won.
+        error: Option<String>,
+    },
+    /// The call still waits; sending again is safe.
+    StillPending {
+        /// Why it was not taken, in words; not yet inert.
+        why: String,
+    },
+    /// The server refuses the submission as it is.
+    Refused {
+        /// Why, in words; not yet inert.
+        why: String,
+    },
+    /// It could not be found out.
+    Unknown {
+        /// Why, in words; not yet inert.
+        why: String,
+    },
+}
