@@ -16,5 +16,6 @@
 
 pub mod api;
 pub mod feed;
+pub mod run;
 pub mod store;
 pub mod submission;

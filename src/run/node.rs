@@ -1,0 +1,211 @@
+//! One node of a run: status, times, steps, usage, calls and what it puts out.
+
+use std::collections::VecDeque;
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use super::cost::{Rate, Tokens};
+use super::output::{Output, StreamedText};
+use super::{Scheduler, limits};
+use crate::api::event::{Event, EventBody, Failure, LlmCall, SteppedToolResult};
+use crate::api::ids::NodeId;
+use crate::api::run::{NodeSnapshot, NodeStatus, NodeType};
+use crate::api::tool::{CallKey, StepKey, ToolCall};
+
+/// One node, folded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The node's id.
+    pub id: NodeId,
+    /// What it does; known only from the snapshot.
+    pub node_type: Option<NodeType>,
+    /// When it first started, by the server's clock.
+    pub started_at: Option<Timestamp>,
+    /// When it last ended, by the server's clock.
+    pub ended_at: Option<Timestamp>,
+    /// Its highest step seen.
+    pub step: Option<u64>,
+    /// How often it was started: more than once means that it was retried.
+    pub starts: u64,
+    /// How often it failed.
+    pub failures: u64,
+    /// Its last failure.
+    pub failure: Option<Failure>,
+    /// LLM calls, by provider and model, with their tokens.
+    pub usage: IndexMap<Rate, Tokens>,
+    /// Tool calls, oldest first, up to [`limits::CALL_RECORDS`].
+    pub calls: VecDeque<CallRecord>,
+    /// Tool calls that were dropped from the front.
+    pub dropped_calls: u64,
+    /// What it has streamed.
+    pub text: StreamedText,
+    /// Its output.
+    pub output: Option<Output>,
+    /// Its agents, where it is a scheduler.
+    pub scheduler: Option<Box<Scheduler>>,
+    folded: Option<NodeStatus>,
+    snapshot: Option<NodeStatus>,
+}
+
+/// A tool call and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallRecord {
+    /// Which call.
+    pub key: CallKey,
+    /// Tool and arguments.
+    pub call: ToolCall,
+    /// When it was made, by the server's clock.
+    pub called_at: Timestamp,
+    /// The result, once there is one.
+    pub result: Option<CallResult>,
+}
+
+/// The result of a tool call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallResult {
+    /// The output, byte for byte.
+    pub output: String,
+    /// The error, where the tool failed.
+    pub error: Option<String>,
+    /// When it was taken in, by the server's clock.
+    pub at: Timestamp,
+}
+
+impl Node {
+    pub(super) fn new(id: NodeId) -> Self {
+        Self {
+            id,
+            node_type: None,
+            started_at: None,
+            ended_at: None,
+            step: None,
+            starts: 0,
+            failures: 0,
+            failure: None,
+            usage: IndexMap::new(),
+            calls: VecDeque::new(),
+            dropped_calls: 0,
+            text: StreamedText::default(),
+            output: None,
+            scheduler: None,
+            folded: None,
+            snapshot: None,
+        }
+    }
+
+    /// Tokens of all its LLM calls.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens {
+        self.usage.values().copied().sum()
+    }
+
+    /// How often it was started again.
+    #[must_use]
+    pub fn retries(&self) -> u64 {
+        self.starts.saturating_sub(1)
+    }
+
+    /// `gaps`: whether events are missing for good, so that the snapshot may know more than the fold.
+    pub(super) fn status(&self, gaps: bool, run_ended: bool) -> NodeStatus {
+        match (&self.folded, &self.snapshot) {
+            (Some(folded), _) if folded.is_terminal() => folded.clone(),
+            (Some(_), Some(snapshot)) if (gaps || run_ended) && snapshot.is_terminal() => snapshot.clone(),
+            (Some(folded), _) => folded.clone(),
+            (None, Some(snapshot)) => snapshot.clone(),
+            (None, None) => NodeStatus::Pending,
+        }
+    }
+
+    pub(super) fn observe(&mut self, listed: &NodeSnapshot) {
+        self.node_type = Some(listed.node_type.clone());
+        self.snapshot = Some(listed.status.clone());
+        if self.folded.is_none() {
+            self.started_at = listed.started_at;
+            self.ended_at = listed.ended_at;
+            self.failure.clone_from(&listed.error);
+        }
+    }
+
+    pub(super) fn apply(&mut self, event: &Event, still_waiting: bool) {
+        match &event.body {
+            EventBody::NodeStarted(_) => self.start(event.ts),
+            EventBody::NodeSucceeded(_) => {
+                self.folded = Some(NodeStatus::Succeeded);
+                self.ended_at = Some(event.ts);
+            }
+            EventBody::NodeFailed(e) => {
+                self.folded = Some(NodeStatus::Failed);
+                self.failures += 1;
+                self.failure = Some(e.error.clone());
+                self.ended_at = Some(event.ts);
+            }
+            EventBody::NodeLlmCall(e) => self.add_llm_call(&e.llm_call),
+            EventBody::NodeToolCall(e) => {
+                self.saw_step(e.tool_call.step);
+                let key = StepKey::new(&self.id, e.tool_call.step, e.tool_call.request_id);
+                self.record_call(&key, &e.tool_call.tool_call, event.ts);
+            }
+            EventBody::NodeToolResult(e) => self.record_result(&e.tool_result, event.ts),
+            EventBody::NodeWaiting(e) => {
+                self.saw_step(e.waiting.step);
+                let key = StepKey::new(&self.id, e.waiting.step, e.waiting.request_id);
+                for pending in &e.waiting.pending_tool_calls {
+                    self.record_call(&key, &pending.tool_call, event.ts);
+                }
+            }
+            EventBody::NodeUserAsk(e) => {
+                self.saw_step(e.user_ask.step);
+                let key = StepKey::new(&self.id, e.user_ask.step, e.user_ask.request_id);
+                self.record_call(&key, &e.user_ask.tool_call, event.ts);
+            }
+            EventBody::NodeOutputDelta(e) => self.text.push(&e.delta),
+            EventBody::NodeOutput(e) => self.output = Some(Output::new(&e.output, event.seq)),
+            EventBody::NodeUserAnswer(_) => {}
+            body => self.scheduler.get_or_insert_default().apply(body),
+        }
+        if !self.folded.as_ref().is_some_and(NodeStatus::is_terminal) {
+            self.folded = Some(if still_waiting { NodeStatus::Waiting } else { NodeStatus::Running });
+            self.started_at.get_or_insert(event.ts);
+        }
+    }
+
+    fn start(&mut self, at: Timestamp) {
+        self.starts += 1;
+        self.started_at = if self.starts == 1 { Some(at) } else { self.started_at.or(Some(at)) };
+        self.ended_at = None;
+        self.folded = Some(NodeStatus::Running);
+    }
+
+    fn saw_step(&mut self, step: u64) {
+        self.step = self.step.max(Some(step));
+    }
+
+    fn add_llm_call(&mut self, call: &LlmCall) {
+        self.saw_step(call.step);
+        *self.usage.entry(Rate::of(call)).or_default() += Tokens::of(call);
+    }
+
+    fn record_call(&mut self, step: &StepKey, call: &ToolCall, at: Timestamp) {
+        let key = step.call(&call.id);
+        // A call is told up to three times: when made, when it waits, and when it is a question.
+        if self.calls.iter().rev().any(|record| record.key == key) {
+            return;
+        }
+        if self.calls.len() == limits::CALL_RECORDS {
+            self.calls.pop_front();
+            self.dropped_calls += 1;
+        }
+        self.calls.push_back(CallRecord { key, call: call.clone(), called_at: at, result: None });
+    }
+
+    fn record_result(&mut self, result: &SteppedToolResult, at: Timestamp) {
+        self.saw_step(result.step);
+        let step = StepKey::new(&self.id, result.step, result.request_id);
+        self.record_call(&step, &result.tool_call, at);
+        let key = step.call(&result.tool_call.id);
+        if let Some(record) = self.calls.iter_mut().rev().find(|record| record.key == key) {
+            record.result = Some(CallResult { output: result.output.clone(), error: result.error.clone(), at });
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What a node puts out: text as it streams, and the whole output when it stands.
+//!
+//! Rule: never more in memory than the limits; what is dropped is counted, and dropped from the front.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::limits;
+use crate::api::event::{Artifact, ArtifactInfo, Delta, DeltaKind};
+
+/// An output that the server stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// The seq of the event that brought it: where to read it again.
+    pub seq: u64,
+    /// Size and digest.
+    pub info: ArtifactInfo,
+    /// The JSON text, where it came inline and is within the limit.
+    pub content: Option<Arc<str>>,
+}
+
+impl Output {
+    /// The output that the event `seq` brought.
+    #[must_use]
+    pub fn new(artifact: &Artifact, seq: u64) -> Self {
+        let content = artifact.content().filter(|text| text.len() <= limits::INLINE_OUTPUT).map(Arc::from);
+        Self { seq, info: artifact.info.clone(), content }
+    }
+}
+
+/// A run of streamed text of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// What it is.
+    pub kind: SegmentKind,
+    /// The text, as it came.
+    pub text: String,
+}
+
+/// What a [`Segment`] is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SegmentKind {
+    /// A model's message.
+    Message,
+    /// A model's tool call as it is being written.
+    ToolUse,
+    /// A delta kind that this version does not know.
+    Other(Arc<str>),
+}
+
+/// The end of what a node has streamed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamedText {
+    segments: VecDeque<Segment>,
+    open: bool,
+    kept: usize,
+    /// Bytes that were dropped from the front.
+    pub dropped: u64,
+    /// Grows with each change: a drawing that is cached by it is never stale.
+    pub revision: u64,
+}
+
+impl StreamedText {
+    /// The segments, oldest first.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter()
+    }
+
+    /// Whether nothing has been streamed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept == 0
+    }
+
+    /// Takes in a piece.
+    pub fn push(&mut self, delta: &Delta) {
+        let kind = match &delta.kind {
+            DeltaKind::MessageStart | DeltaKind::MessageDelta | DeltaKind::MessageStop => SegmentKind::Message,
+            DeltaKind::ToolUseStart | DeltaKind::ToolUseDelta | DeltaKind::ToolUseStop => SegmentKind::ToolUse,
+            DeltaKind::Other(word) => SegmentKind::Other(word.clone()),
+        };
+        let starts = matches!(delta.kind, DeltaKind::MessageStart | DeltaKind::ToolUseStart);
+        let stops = matches!(delta.kind, DeltaKind::MessageStop | DeltaKind::ToolUseStop);
+        if let Some(text) = delta.text_delta.as_deref().filter(|text| !text.is_empty()) {
+            self.append(kind, text, starts);
+        } else if starts {
+            self.open = false;
+        }
+        if stops {
+            self.open = false;
+        }
+    }
+
+    fn append(&mut self, kind: SegmentKind, text: &str, starts: bool) {
+        match self.segments.back_mut() {
+            Some(last) if self.open && !starts && last.kind == kind => last.text.push_str(text),
+            _ => self.segments.push_back(Segment { kind, text: text.to_owned() }),
+        }
+        self.open = true;
+        self.kept += text.len();
+        self.revision += 1;
+        self.trim();
+    }
+
+    /// Drops from the front, in lumps, so that a long stream does not move its whole text for each piece.
+    fn trim(&mut self) {
+        if self.kept <= limits::STREAMED_TEXT {
+            return;
+        }
+        let mut excess = self.kept - limits::STREAMED_TEXT * 3 / 4;
+        while excess > 0 {
+            let Some(first) = self.segments.front_mut() else { break };
+            let cut = if first.text.len() <= excess {
+                self.segments.pop_front().map_or(0, |segment| segment.text.len())
+            } else {
+                let at = (excess..=first.text.len()).find(|at| first.text.is_char_boundary(*at)).unwrap_or(excess);
+                first.text.drain(..at);
+                at
+            };
+            self.kept -= cut;
+            self.dropped += cut as u64;
+            excess = excess.saturating_sub(cut);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delta(kind: &str, text: &str) -> Delta {
+        Delta { kind: kind.into(), text_delta: Some(text.into()), response_id: None, model: None }
+    }
+
+    #[test]
+    fn pieces_of_one_message_are_one_segment_and_a_new_message_is_another() {
+        let mut streamed = StreamedText::default();
+        for (kind, text) in [
+            ("message_start", ""),
+            ("message_delta", "Hel"),
+            ("message_delta", "lo"),
+            ("message_stop", ""),
+            ("tool_use_start", "{"),
+            ("tool_use_delta", "}"),
+            ("message_delta", "x"),
+            ("hum", "y"),
+        ] {
+            streamed.push(&delta(kind, text));
+        }
+        let segments: Vec<_> = streamed.segments().map(|s| (s.kind.clone(), s.text.as_str())).collect();
+        assert_eq!(
+            segments,
+            [
+                (SegmentKind::Message, "Hello"),
+                (SegmentKind::ToolUse, "{}"),
+                (SegmentKind::Message, "x"),
+                (SegmentKind::Other("hum".into()), "y"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_stream_keeps_its_end_and_counts_what_it_drops() {
+        let mut streamed = StreamedText::default();
+        let piece = "é".repeat(5_000);
+        for _ in 0..100 {
+            streamed.push(&delta("message_delta", &piece));
+        }
+        let kept: usize = streamed.segments().map(|s| s.text.len()).sum();
+        assert!(kept <= limits::STREAMED_TEXT);
+        assert_eq!(kept as u64 + streamed.dropped, 100 * 10_000);
+        assert!(streamed.segments().all(|s| s.text.chars().all(|c| c == 'é')));
+    }
+}

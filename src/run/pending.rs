@@ -1,0 +1,147 @@
+//! The calls that wait for a result from outside.
+//!
+//! Rule: a call that is told by both `node_waiting` and `node_user_ask` is one call. A pending-tools answer counts
+//! only if nothing has changed the pending calls since it was asked for: see [`PendingCalls::generation`].
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use crate::api::event::{UserAsk, Waiting};
+use crate::api::ids::{CallId, NodeId, RequestId};
+use crate::api::tool::{CallKey, PendingTools, Question, StepKey, ToolCall};
+
+/// One call that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingCall {
+    /// Which call.
+    pub key: CallKey,
+    /// Tool and arguments.
+    pub call: ToolCall,
+    /// The question, where it is one.
+    pub question: Option<Question>,
+    /// Since when it waits, by the server's clock.
+    pub since: Timestamp,
+}
+
+/// All calls that wait, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PendingCalls {
+    calls: IndexMap<CallKey, PendingCall>,
+    generation: u64,
+}
+
+impl PendingCalls {
+    /// The calls, oldest first.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &PendingCall> + ExactSizeIterator {
+        self.calls.values()
+    }
+
+    /// How many calls wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// The call with this key, while it waits.
+    #[must_use]
+    pub fn get(&self, key: &CallKey) -> Option<&PendingCall> {
+        self.calls.get(key)
+    }
+
+    /// Where the call stands in the order.
+    #[must_use]
+    pub fn position(&self, key: &CallKey) -> Option<usize> {
+        self.calls.get_index_of(key)
+    }
+
+    /// The call at a place in the order.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<&PendingCall> {
+        self.calls.get_index(index).map(|(_, call)| call)
+    }
+
+    /// The waiting calls of one step.
+    pub fn of_step<'a>(&'a self, step: &'a StepKey) -> impl Iterator<Item = &'a PendingCall> {
+        self.iter().filter(move |call| call.key.step == *step)
+    }
+
+    /// The waiting calls of one node.
+    pub fn of_node<'a>(&'a self, node: &'a NodeId) -> impl Iterator<Item = &'a PendingCall> {
+        self.iter().filter(move |call| call.key.step.node_id == *node)
+    }
+
+    /// Since when the oldest call waits.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.iter().map(|call| call.since).min()
+    }
+
+    /// Grows with each event that may change what waits; a pending-tools answer asked for at another generation is
+    /// out of date.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(super) fn wait(&mut self, node: &NodeId, waiting: &Waiting, at: Timestamp) {
+        let step = StepKey::new(node, waiting.step, waiting.request_id);
+        for pending in &waiting.pending_tool_calls {
+            self.add(&step, &pending.tool_call, None, at);
+        }
+        self.generation += 1;
+    }
+
+    pub(super) fn ask(&mut self, node: &NodeId, ask: &UserAsk, at: Timestamp) {
+        let question = Question {
+            question: ask.question.clone(),
+            options: ask.options.clone(),
+            allow_freeform: ask.allow_freeform,
+        };
+        self.add(&StepKey::new(node, ask.step, ask.request_id), &ask.tool_call, Some(question), at);
+        self.generation += 1;
+    }
+
+    fn add(&mut self, step: &StepKey, call: &ToolCall, question: Option<Question>, since: Timestamp) {
+        let key = step.call(&call.id);
+        let question = question.or_else(|| call.question());
+        match self.calls.get_mut(&key) {
+            Some(known) => known.question = question.or_else(|| known.question.take()),
+            None => {
+                self.calls.insert(key.clone(), PendingCall { key, call: call.clone(), question, since });
+            }
+        }
+    }
+
+    pub(super) fn resolve(&mut self, node: &NodeId, step: u64, request: RequestId, call: &CallId) {
+        self.calls.shift_remove(&StepKey::new(node, step, request).call(call));
+        self.generation += 1;
+    }
+
+    pub(super) fn end_node(&mut self, node: &NodeId) {
+        let before = self.calls.len();
+        self.calls.retain(|key, _| key.step.node_id != *node);
+        if self.calls.len() != before {
+            self.generation += 1;
+        }
+    }
+
+    pub(super) fn end_run(&mut self) {
+        self.calls.clear();
+        self.generation += 1;
+    }
+
+    /// Makes the calls equal to the server's list; what was known of them is kept.
+    pub(super) fn replace(&mut self, answer: &PendingTools, at: Timestamp) {
+        let listed: IndexMap<CallKey, &ToolCall> = answer.calls().collect();
+        self.calls.retain(|key, _| listed.contains_key(key));
+        for (key, call) in listed {
+            self.add(&key.step, call, None, at);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A scheduler node: agents that work in rounds, each turn a run of its own.
+
+use indexmap::IndexMap;
+
+use crate::api::event::EventBody;
+use crate::api::ids::RunId;
+
+/// What a scheduler node has told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scheduler {
+    /// What it is about.
+    pub topic: String,
+    /// The round that runs, or ran last.
+    pub round: Option<u64>,
+    /// The agents by id.
+    pub agents: IndexMap<String, Agent>,
+    /// Messages sent.
+    pub messages_sent: u64,
+    /// Messages received.
+    pub messages_received: u64,
+    /// The coordinator's last decision, as JSON text.
+    pub decision: Option<String>,
+    /// Why it stopped.
+    pub stopped: Option<String>,
+}
+
+/// One agent of a [`Scheduler`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Agent {
+    /// Its role.
+    pub role: Option<String>,
+    /// The child run of its last turn.
+    pub run_id: Option<RunId>,
+    /// How its last turn ended, in the server's word; `None` while it works or before its first turn.
+    pub status: Option<String>,
+    /// Whether its turn runs now.
+    pub working: bool,
+    /// What it did, in words.
+    pub summary: Option<String>,
+}
+
+impl Scheduler {
+    /// Takes in one of the scheduler's events; others change nothing.
+    pub(super) fn apply(&mut self, body: &EventBody) {
+        match body {
+            EventBody::SchedulerStarted(e) => {
+                self.topic.clone_from(&e.scheduler_started.topic);
+                for participant in &e.scheduler_started.participants {
+                    let agent = self.agents.entry(participant.agent_id.clone()).or_default();
+                    agent.role.clone_from(&participant.role);
+                }
+            }
+            EventBody::SchedulerRoundStarted(e) => self.round = Some(e.scheduler_round_started.round_index),
+            EventBody::SchedulerRoundCompleted(e) => self.round = Some(e.scheduler_round_completed.round_index),
+            EventBody::SchedulerCoordinatorCompleted(e) => {
+                self.decision = Some(e.scheduler_coordinator_completed.decision.get().to_owned());
+            }
+            EventBody::SchedulerAgentStarted(e) => {
+                let turn = &e.scheduler_agent_started;
+                let agent = self.agents.entry(turn.agent_id.clone()).or_default();
+                agent.working = true;
+                agent.status = None;
+                agent.run_id = turn.agent_run_id.or(agent.run_id);
+            }
+            EventBody::SchedulerAgentCompleted(e) => {
+                let turn = &e.scheduler_agent_completed;
+                let agent = self.agents.entry(turn.agent_id.clone()).or_default();
+                agent.working = false;
+                agent.status = Some(turn.status.clone());
+                agent.summary.clone_from(&turn.summary);
+                agent.run_id = turn.agent_run_id.or(agent.run_id);
+            }
+            EventBody::SchedulerMessageSent(_) => self.messages_sent += 1,
+            EventBody::SchedulerMessageReceived(_) => self.messages_received += 1,
+            EventBody::SchedulerStopped(e) => self.stopped = Some(e.scheduler_stopped.reason.clone()),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What the fold holds to.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::api::event::{Decoded, decode};
+use crate::api::run::NodeStatus;
+
+const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
+const REQUEST: &str = "550e8400-e29b-41d4-a716-446655440001";
+
+fn event(seq: u64, rest: &str) -> Event {
+    let ts = format!("2026-11-22T10:{:02}:{:02}Z", seq / 60 % 60, seq % 60);
+    let line = format!(r#"{{"envelope_version":"v2","run_id":"{RUN}","seq":{seq},"ts":"{ts}",{rest}}}"#);
+    match decode(line.as_bytes()).unwrap() {
+        Decoded::Event(event) => event,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn fold(rests: &[&str]) -> Run {
+    let mut run = Run::new(RunId::parse(RUN).unwrap());
+    for (seq, rest) in (1..).zip(rests) {
+        run.apply(event(seq, rest));
+    }
+    run
+}
+
+fn node<'a>(run: &'a Run, id: &str) -> &'a Node {
+    &run.nodes[&NodeId::parse(id).unwrap()]
+}
+
+const STARTED: &str = r#""type":"run_started","plan_hash":"aa""#;
+const NODE: &str = r#""type":"node_started","node_id":"a""#;
+
+fn waiting(calls: &[&str]) -> String {
+    let calls: Vec<String> = calls
+        .iter()
+        .map(|id| format!(r#"{{"tool_call":{{"id":"{id}","name":"look","arguments":"{{}}"}}}}"#))
+        .collect();
+    format!(
+        r#""type":"node_waiting","node_id":"a","waiting":{{"step":1,"request_id":"{REQUEST}","reason":"tool","pending_tool_calls":[{}]}}"#,
+        calls.join(",")
+    )
+}
+
+fn result(call: &str) -> String {
+    format!(
+        r#""type":"node_tool_result","node_id":"a","tool_result":{{"step":1,"request_id":"{REQUEST}","tool_call":{{"id":"{call}","name":"look"}},"output":"42"}}"#
+    )
+}
+
+fn llm_call(input: u64, output: u64) -> String {
+    format!(
+        r#""type":"node_llm_call","node_id":"a","llm_call":{{"step":1,"request_id":"{REQUEST}","provider":"anthropic","model":"m","usage":{{"input_tokens":{input},"output_tokens":{output}}}}}"#
+    )
+}
+
+fn snapshot(rest: &str) -> RunSnapshot {
+    serde_json::from_str(&format!(r#"{{"run_id":"{RUN}",{rest}}}"#)).unwrap()
+}
+
+#[test]
+fn a_run_waits_while_any_call_waits_and_runs_when_the_last_is_answered() {
+    let (wait, one, two) = (waiting(&["c1", "c2"]), result("c1"), result("c2"));
+    let script = [STARTED, NODE, &wait, &one, &two];
+    let status = |n: usize| fold(&script[..n]).status().unwrap();
+    assert_eq!(status(2), RunStatus::Running);
+    assert_eq!(status(3), RunStatus::Waiting);
+    assert_eq!(status(4), RunStatus::Waiting, "a partial answer leaves the run waiting");
+    assert_eq!(status(5), RunStatus::Running);
+    let run = fold(&script[..4]);
+    assert_eq!(run.node_status(node(&run, "a")), NodeStatus::Waiting);
+    let run = fold(&script);
+    assert_eq!(run.node_status(node(&run, "a")), NodeStatus::Running);
+    assert_eq!(node(&run, "a").calls.len(), 2);
+    assert_eq!(node(&run, "a").calls[0].result.as_ref().unwrap().output, "42");
+}
+
+#[test]
+fn a_call_told_by_a_wait_and_by_an_ask_is_one_call_with_its_question() {
+    let wait = format!(
+        r#""type":"node_waiting","node_id":"a","waiting":{{"step":1,"request_id":"{REQUEST}","reason":"tool","pending_tool_calls":[{{"tool_call":{{"id":"q","name":"user_ask","arguments":"{{}}"}}}}]}}"#
+    );
+    let ask = format!(
+        r#""type":"node_user_ask","node_id":"a","user_ask":{{"step":1,"request_id":"{REQUEST}","tool_call":{{"id":"q","name":"user_ask","arguments":"{{}}"}},"question":"Go?","options":[{{"label":"yes"}}],"allow_freeform":false}}"#
+    );
+    for script in [[STARTED, NODE, &wait, &ask], [STARTED, NODE, &ask, &wait]] {
+        let run = fold(&script);
+        assert_eq!(run.pending.len(), 1);
+        let question = run.pending.at(0).unwrap().question.clone().unwrap();
+        assert_eq!((question.question.as_str(), question.allow_freeform), ("Go?", false));
+    }
+}
+
+#[test]
+fn a_node_that_fails_and_starts_again_is_a_retry() {
+    let run = fold(&[
+        STARTED,
+        NODE,
+        r#""type":"node_failed","node_id":"a","error":{"message":"overloaded"}"#,
+        NODE,
+        r#""type":"node_succeeded","node_id":"a""#,
+    ]);
+    let a = node(&run, "a");
+    assert_eq!((a.retries(), a.failures), (1, 1));
+    assert_eq!(run.node_status(a), NodeStatus::Succeeded);
+    assert_eq!(run.progress(), (1, 1));
+}
+
+#[test]
+fn when_the_run_ends_nothing_waits_any_more() {
+    let wait = waiting(&["c1"]);
+    let run =
+        fold(&[STARTED, NODE, &wait, r#""type":"run_canceled","plan_hash":"aa","error":{"message":"by hand"}"#]);
+    assert_eq!(run.status(), Some(RunStatus::Canceled));
+    assert!(run.pending.is_empty() && run.has_ended());
+    assert_eq!(run.failure.unwrap().message, "by hand");
+}
+
+#[test]
+fn an_old_pending_tools_answer_is_refused_and_a_new_one_rules() {
+    let (wait, one) = (waiting(&["c1", "c2"]), result("c1"));
+    let mut run = fold(&[STARTED, NODE, &wait]);
+    let asked_at = run.pending.generation();
+    run.apply(event(4, &one));
+    let empty = PendingTools { run_id: run.run_id, pending: Vec::new() };
+    assert!(!run.observe_pending(&empty, asked_at, Timestamp::UNIX_EPOCH));
+    assert_eq!(run.pending.len(), 1);
+    assert!(run.observe_pending(&empty, run.pending.generation(), Timestamp::UNIX_EPOCH));
+    assert!(run.pending.is_empty());
+}
+
+#[test]
+fn the_snapshot_speaks_only_where_the_fold_cannot() {
+    let mut run = Run::new(RunId::parse(RUN).unwrap());
+    run.observe(&snapshot(
+        r#""status":"succeeded","nodes":[{"id":"b","type":"join.all","status":"succeeded"},{"id":"a","type":"llm.responses","status":"succeeded"}]"#,
+    ));
+    assert_eq!(run.status(), Some(RunStatus::Succeeded));
+    run.apply(event(1, NODE));
+    assert_eq!(run.node_status(node(&run, "a")), NodeStatus::Running, "events rule once they speak");
+    assert_eq!(run.nodes.keys().map(NodeId::as_str).collect::<Vec<_>>(), ["b", "a"], "in the server's order");
+    run.skip(2, 9);
+    assert_eq!(run.node_status(node(&run, "a")), NodeStatus::Succeeded, "what a gap swallowed, the snapshot knows");
+    assert_eq!((run.counts.gaps, run.counts.missing, run.last_seq), (1, 8, 9));
+}
+
+#[test]
+fn a_status_that_only_the_snapshot_knows_is_shown_until_the_next_event() {
+    let mut run = fold(&[STARTED, NODE]);
+    run.observe(&snapshot(r#""status":"paused""#));
+    assert_eq!(run.status(), Some(RunStatus::Other("paused".into())));
+    run.apply(event(3, NODE));
+    assert_eq!(run.status(), Some(RunStatus::Running));
+}
+
+#[test]
+fn unbilled_tokens_are_estimated_by_the_runs_own_rate_then_by_the_settings_then_counted() {
+    let call = llm_call(1_000, 1_000);
+    let mut run = fold(&[STARTED, NODE, &call]);
+    let (tokens, amount) = run.ledger.not_yet_billed(&Prices::new());
+    assert_eq!((tokens.requests, amount.unpriced_calls), (1, 1));
+    let prices = Prices::from_iter([(
+        "anthropic/m".to_owned(),
+        Price { input_cents_per_million: 300.0, output_cents_per_million: 1500.0 },
+    )]);
+    assert!((run.ledger.not_yet_billed(&prices).1.cents - 1.8).abs() < 1e-9);
+    run.observe(&snapshot(
+        r#""status":"running","cost_summary":{"total_usd_cents":7,"line_items":[{"provider_id":"anthropic","model":"m","requests":1,"input_tokens":500,"output_tokens":500,"usd_cents":5}]}"#,
+    ));
+    let (tokens, amount) = run.ledger.not_yet_billed(&prices);
+    assert_eq!((tokens.input, tokens.output), (500, 500));
+    assert!((amount.cents - 5.0).abs() < 1e-9 && amount.estimated, "the run's own rate comes first");
+    let rows = run.ledger.rows(&prices);
+    assert_eq!(rows[1].label, cost::RowLabel::NotItemised);
+    assert!((rows[1].amount.cents - 2.0).abs() < 1e-9);
+    assert_eq!(rows[2].label, cost::RowLabel::NotYetBilled);
+}
+
+proptest! {
+    #[test]
+    fn cost_rows_that_are_not_estimates_sum_to_the_servers_total(
+        total in 0_u64..100_000,
+        lines in proptest::collection::vec((0_u64..5_000, 0_u64..10_000, 0_u64..10_000), 0..6),
+    ) {
+        let items: Vec<String> = lines.iter().enumerate().map(|(i, (cents, input, output))| format!(
+            r#"{{"provider_id":"openai","model":"m{i}","requests":1,"input_tokens":{input},"output_tokens":{output},"usd_cents":{cents}}}"#
+        )).collect();
+        let call = llm_call(10, 10);
+        let mut run = fold(&[STARTED, NODE, &call]);
+        run.observe(&snapshot(&format!(
+            r#""status":"running","cost_summary":{{"total_usd_cents":{total},"line_items":[{}]}}"#, items.join(",")
+        )));
+        let sum: f64 = run.ledger.rows(&Prices::new()).iter()
+            .filter(|row| !row.amount.estimated).map(|row| row.amount.cents).sum();
+        prop_assert!((sum - f64::from(u32::try_from(total).unwrap())).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_prefix_and_its_rest_fold_to_the_same_run_as_the_whole(picks in proptest::collection::vec(0_usize..7, 0..40), cut in 0_usize..40) {
+        let menu = [
+            STARTED.to_owned(), NODE.to_owned(), waiting(&["c1", "c2"]), result("c1"), result("c2"), llm_call(3, 4),
+            r#""type":"node_output_delta","node_id":"a","delta":{"kind":"message_delta","text_delta":"é"}"#.to_owned(),
+        ];
+        let script: Vec<&str> = picks.iter().map(|pick| menu[*pick].as_str()).collect();
+        let whole = fold(&script);
+        let cut = cut.min(script.len());
+        let mut parts = fold(&script[..cut]);
+        for (seq, rest) in (1..).zip(&script).skip(cut) {
+            parts.apply(event(seq, rest));
+        }
+        prop_assert_eq!(&parts, &whole);
+        let waiting: Vec<_> = whole.pending.iter().map(|call| call.key.call_id.as_str().to_owned()).collect();
+        for id in &waiting {
+            prop_assert!(node(&whole, "a").calls.iter().any(|record| record.key.call_id.as_str() == id));
+        }
+    }
+}
