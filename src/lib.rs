@@ -15,6 +15,7 @@
 //! Who may use whom is the table in `tests/suite/architecture.rs`, which fails on any other arrow.
 
 pub mod api;
+pub mod app;
 pub mod feed;
 pub mod run;
 pub mod store;

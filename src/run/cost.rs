@@ -159,7 +159,11 @@ impl Ledger {
     /// Whether the server bills tokens at nothing (a run of less than a cent).
     #[must_use]
     pub fn billed_tokens(&self) -> u64 {
-        self.billed.iter().flat_map(|summary| &summary.line_items).map(|line| line.input_tokens + line.output_tokens).sum()
+        self.billed
+            .iter()
+            .flat_map(|summary| &summary.line_items)
+            .map(|line| line.input_tokens + line.output_tokens)
+            .sum()
     }
 
     /// Tokens that the events have told.
@@ -231,11 +235,7 @@ impl Ledger {
                 listed += line.usd_cents;
                 rows.push(CostRow {
                     label: RowLabel::Billed(Rate::of_line(line)),
-                    tokens: Tokens {
-                        requests: line.requests,
-                        input: line.input_tokens,
-                        output: line.output_tokens,
-                    },
+                    tokens: Tokens { requests: line.requests, input: line.input_tokens, output: line.output_tokens },
                     amount: Amount { cents: float(line.usd_cents), ..Amount::default() },
                 });
             }

@@ -53,6 +53,7 @@ pub struct History {
 
 impl History {
     /// The entries, oldest first.
+    #[must_use]
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> + ExactSizeIterator {
         self.entries.iter()
     }

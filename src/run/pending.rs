@@ -32,6 +32,7 @@ pub struct PendingCalls {
 
 impl PendingCalls {
     /// The calls, oldest first.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &PendingCall> + ExactSizeIterator {
         self.calls.values()
     }

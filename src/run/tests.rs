@@ -34,10 +34,8 @@ const STARTED: &str = r#""type":"run_started","plan_hash":"aa""#;
 const NODE: &str = r#""type":"node_started","node_id":"a""#;
 
 fn waiting(calls: &[&str]) -> String {
-    let calls: Vec<String> = calls
-        .iter()
-        .map(|id| format!(r#"{{"tool_call":{{"id":"{id}","name":"look","arguments":"{{}}"}}}}"#))
-        .collect();
+    let calls: Vec<String> =
+        calls.iter().map(|id| format!(r#"{{"tool_call":{{"id":"{id}","name":"look","arguments":"{{}}"}}}}"#)).collect();
     format!(
         r#""type":"node_waiting","node_id":"a","waiting":{{"step":1,"request_id":"{REQUEST}","reason":"tool","pending_tool_calls":[{}]}}"#,
         calls.join(",")
@@ -111,8 +109,7 @@ fn a_node_that_fails_and_starts_again_is_a_retry() {
 #[test]
 fn when_the_run_ends_nothing_waits_any_more() {
     let wait = waiting(&["c1"]);
-    let run =
-        fold(&[STARTED, NODE, &wait, r#""type":"run_canceled","plan_hash":"aa","error":{"message":"by hand"}"#]);
+    let run = fold(&[STARTED, NODE, &wait, r#""type":"run_canceled","plan_hash":"aa","error":{"message":"by hand"}"#]);
     assert_eq!(run.status(), Some(RunStatus::Canceled));
     assert!(run.pending.is_empty() && run.has_ended());
     assert_eq!(run.failure.unwrap().message, "by hand");

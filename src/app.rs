@@ -1,0 +1,533 @@
+//! The console's state and the one pure function that changes it.
+//!
+//! [`reduce`] takes the state, the time and what happened, and returns what is to be done outside; it never awaits and
+//! does no I/O. The state holds facts, never looks: spans, styles and padded strings live in `view`. The selection
+//! follows identities (a node's id, a call's key), never row numbers.
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | [`action`] | what can happen ([`Action`]) and what is to be done ([`Effect`]) |
+//! | [`command`], [`keys`] | every command, and the one table of keys |
+//! | [`answer`], [`editor`], [`json`] | a draft a call, the open editor, JSON as it is typed |
+//! | [`layout`] | where each region stands |
+//! | [`inert`] | which characters never reach a terminal |
+//! | [`reduce`](mod@reduce) | the transitions |
+
+pub mod action;
+pub mod answer;
+pub mod command;
+pub mod editor;
+pub mod inert;
+pub mod json;
+pub mod keys;
+pub mod layout;
+pub mod reduce;
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+pub use action::{Action, Effect, Measured, Moment};
+pub use answer::{Answer, Check};
+pub use command::Command;
+pub use editor::Editor;
+pub use keys::Context;
+pub use layout::Layout;
+pub use reduce::reduce;
+
+use crate::api::ids::{NodeId, RunId};
+use crate::api::tool::{CallKey, Question};
+use crate::feed::LinkState;
+use crate::run::{Node, PendingCall, Prices, Run};
+use layout::Shape;
+
+/// What does not change while the console is open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
+    /// Which server: profile, host, or `DEMO`.
+    pub server: String,
+    /// The run.
+    pub run_id: RunId,
+    /// Prices from the settings.
+    pub prices: Prices,
+    /// A random id of this console: submissions' request ids are made from it.
+    pub instance: Uuid,
+}
+
+/// The console's whole state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct App {
+    /// What does not change.
+    pub identity: Identity,
+    /// The time of the last action.
+    pub now: Moment,
+    /// The window's columns and rows.
+    pub size: (u16, u16),
+    /// Whether the window has the focus; `None` where the terminal does not say.
+    pub window_focus: Option<bool>,
+    /// The run.
+    pub run: Run,
+    /// The link to the server.
+    pub link: LinkState,
+    /// How far the server's clock is ahead of this one.
+    pub clock_ahead: SignedDuration,
+    /// The pane that keys go to.
+    pub focus: Pane,
+    /// What is open over the panes.
+    pub mode: Mode,
+    /// Which node the detail pane shows.
+    pub selection: Selection,
+    /// Only nodes that hold this text are shown; empty shows all.
+    pub filter: String,
+    /// The node that worked last.
+    pub active_node: Option<NodeId>,
+    /// The selected waiting call.
+    pub waiting: Option<CallKey>,
+    /// The detail pane.
+    pub detail: Detail,
+    /// The drafts, and the submissions that carry them.
+    pub answers: IndexMap<CallKey, Answer>,
+    /// What was said to the operator, newest last.
+    pub notices: VecDeque<Notice>,
+    /// What only drawing can know.
+    pub measured: Measured,
+    reads: Reads,
+    announced: HashSet<CallKey>,
+    issued_ids: u64,
+}
+
+/// The panes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pane {
+    /// The nodes.
+    Nodes,
+    /// The cost.
+    Cost,
+    /// One node, or the run.
+    Detail,
+    /// The calls that wait.
+    Waiting,
+}
+
+/// What the detail pane is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// The node that works; the run itself once it has ended.
+    Follow,
+    /// The run itself.
+    Run,
+    /// One node.
+    Node(NodeId),
+}
+
+/// The detail pane's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// What of the node it shows.
+    pub tab: Tab,
+    /// Where its text stands.
+    pub scroll: Scroll,
+    /// The selected event's place among those shown; `None` is the newest.
+    pub event: Option<usize>,
+}
+
+/// The tabs of the detail pane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tab {
+    /// What the node puts out.
+    Output,
+    /// Its tool calls.
+    Calls,
+    /// Its events.
+    Events,
+}
+
+impl Tab {
+    /// Every tab, left to right.
+    pub const ALL: [Self; 3] = [Self::Output, Self::Calls, Self::Events];
+
+    /// The tab's title.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Output => "Output",
+            Self::Calls => "Calls",
+            Self::Events => "Events",
+        }
+    }
+}
+
+/// Where a text that may grow is scrolled to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scroll {
+    /// Its end stays in sight.
+    Tail,
+    /// This row is the first.
+    At(usize),
+}
+
+/// What is open over the panes. Keys go to it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mode {
+    /// Nothing: keys go to the panes.
+    Browse,
+    /// The filter is being typed; `before` is what `Esc` goes back to.
+    Filter {
+        /// The filter before.
+        before: String,
+    },
+    /// A command is being looked for.
+    Palette {
+        /// What was typed.
+        input: String,
+        /// Which match is selected.
+        selected: usize,
+    },
+    /// A page is read.
+    Page(Page),
+    /// An answer is being written.
+    Answering(Answering),
+    /// An answer is reviewed before it is sent.
+    Review(Review),
+}
+
+/// A page that is only read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// What it shows.
+    pub content: PageContent,
+    /// The first row shown.
+    pub scroll: usize,
+}
+
+/// What a [`Page`] shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageContent {
+    /// Every key and what it does.
+    Help,
+    /// One event in full.
+    Event {
+        /// Which.
+        seq: u64,
+        /// Its line, once it is here, or why it is not.
+        line: Option<Result<String, String>>,
+    },
+    /// A line that was rejected, and why.
+    Rejected {
+        /// Why.
+        reason: String,
+        /// The line.
+        line: String,
+    },
+    /// Everything that was said to the operator.
+    Notices,
+}
+
+/// An answer being written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answering {
+    /// The call.
+    pub key: CallKey,
+    /// Its text.
+    pub editor: Editor,
+    /// Where keys go.
+    pub side: Side,
+    /// The first row of the arguments that is shown.
+    pub arguments_scroll: usize,
+    /// Which of the earlier results of the same tool was put in last.
+    pub earlier: Option<usize>,
+}
+
+/// Where keys go while an answer is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Side {
+    /// To the editor.
+    Editor,
+    /// To the editor, after `Ctrl-X`.
+    Prefix,
+    /// To the arguments.
+    Arguments,
+    /// To the line that asks for a file's name.
+    File(String),
+}
+
+/// The review of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Review {
+    /// What `Esc` goes back to.
+    pub answering: Answering,
+    /// The calls that would be sent.
+    pub keys: Vec<CallKey>,
+    /// Whether all ready calls of the step are meant, not only this one.
+    pub together: bool,
+    /// When (uptime) it was first drawn as it stands; keys count only a while later.
+    pub drawn_at: Option<Duration>,
+    /// A key came too early and was swallowed.
+    pub swallowed: bool,
+}
+
+/// How long after it was drawn a review swallows every key but `Esc`.
+pub const REVIEW_GUARD: Duration = Duration::from_millis(400);
+
+/// Something said to the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// When, by uptime.
+    pub at: Duration,
+    /// When, by the wall clock.
+    pub wall: Timestamp,
+    /// How much it matters.
+    pub level: Level,
+    /// What; not yet inert.
+    pub text: String,
+}
+
+/// How much a [`Notice`] matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Something was achieved.
+    Good,
+    /// Something went wrong; it stands until it is left with `Esc`.
+    Error,
+}
+
+/// How long a notice that is no error stands in the footer.
+pub const NOTICE_TIME: Duration = Duration::from_secs(10);
+/// How many notices are kept.
+const NOTICES: usize = 200;
+
+/// What was asked of the server and what is still to be asked.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Reads {
+    run: Read,
+    pending: Read,
+    /// LLM calls came in since the run was read last.
+    calls_since: bool,
+    /// A pending-tools answer has counted since the console was opened.
+    pending_known: bool,
+}
+
+/// One thing that is read from the server again and again.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Read {
+    wanted: bool,
+    in_flight: bool,
+    asked_at: Option<Duration>,
+}
+
+impl App {
+    /// A console that has just been opened.
+    #[must_use]
+    pub fn new(identity: Identity, size: (u16, u16), now: Moment) -> Self {
+        Self {
+            run: Run::new(identity.run_id),
+            identity,
+            now,
+            size,
+            window_focus: None,
+            link: LinkState::Connecting,
+            clock_ahead: SignedDuration::ZERO,
+            focus: Pane::Nodes,
+            mode: Mode::Browse,
+            selection: Selection::Follow,
+            filter: String::new(),
+            active_node: None,
+            waiting: None,
+            detail: Detail { tab: Tab::Output, scroll: Scroll::Tail, event: None },
+            answers: IndexMap::new(),
+            notices: VecDeque::new(),
+            measured: Measured::default(),
+            reads: Reads::default(),
+            announced: HashSet::new(),
+            issued_ids: 0,
+        }
+    }
+
+    /// The regions of the screen as it stands.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        Layout::new(
+            self.size,
+            Shape {
+                waiting_rows: self.waiting_rows().len(),
+                cost_rows: self.run.ledger.rows(&self.identity.prices).len(),
+                answering: matches!(self.mode, Mode::Answering(_) | Mode::Review(_)),
+            },
+        )
+    }
+
+    /// The context that a key is pressed in.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        match &self.mode {
+            Mode::Browse => Context::Browse,
+            Mode::Filter { .. } | Mode::Palette { .. } => Context::Prompt,
+            Mode::Page(_) => Context::Page,
+            Mode::Review(_) => Context::Review,
+            Mode::Answering(answering) => match answering.side {
+                Side::Editor => Context::Editor,
+                Side::Prefix => Context::EditorPrefix,
+                Side::Arguments => Context::Arguments,
+                Side::File(_) => Context::Prompt,
+            },
+        }
+    }
+
+    /// The wall clock as the server has it.
+    #[must_use]
+    pub fn server_now(&self) -> Timestamp {
+        self.now.wall.checked_add(self.clock_ahead).unwrap_or(self.now.wall)
+    }
+
+    /// How long ago something happened by the server's clock; never negative.
+    #[must_use]
+    pub fn age(&self, since: Timestamp) -> Duration {
+        self.server_now().duration_since(since).try_into().unwrap_or_default()
+    }
+
+    /// How long the run takes, or took; `None` before it has started.
+    #[must_use]
+    pub fn elapsed(&self) -> Option<Duration> {
+        let start = self.run.started_at?;
+        match self.run.ended_at {
+            Some(end) => Some(end.duration_since(start).try_into().unwrap_or_default()),
+            None => Some(self.age(start)),
+        }
+    }
+
+    /// The nodes that the filter shows, in order.
+    pub fn shown_nodes(&self) -> impl Iterator<Item = &Node> {
+        let wanted = self.filter.to_lowercase();
+        self.run.nodes.values().filter(move |node| {
+            wanted.is_empty()
+                || node.id.as_str().to_lowercase().contains(&wanted)
+                || self.run.node_status(node).as_str().contains(&wanted)
+                || node.node_type.as_ref().is_some_and(|node_type| node_type.as_str().contains(&wanted))
+        })
+    }
+
+    /// The node that the detail pane shows; `None` when it shows the run itself.
+    #[must_use]
+    pub fn selected_node(&self) -> Option<&Node> {
+        let id = match &self.selection {
+            Selection::Follow if self.run.has_ended() => None,
+            Selection::Follow => self.active_node.as_ref(),
+            Selection::Run => None,
+            Selection::Node(id) => Some(id),
+        };
+        self.run.nodes.get(id?)
+    }
+
+    /// The rows of the waiting pane: the calls that wait, then drafts whose call no longer does.
+    #[must_use]
+    pub fn waiting_rows(&self) -> Vec<WaitingRow<'_>> {
+        let pending = self.run.pending.iter().map(WaitingRow::Pending);
+        let orphans = self.orphans().map(WaitingRow::Orphan);
+        pending.chain(orphans).collect()
+    }
+
+    /// Unsent drafts whose call no longer waits; none before the run's calls are known.
+    pub fn orphans(&self) -> impl Iterator<Item = &Answer> {
+        let known = self.reads.pending_known || self.run.has_ended();
+        self.answers.values().filter(move |answer| {
+            known && answer.is_unsent() && answer.sending.is_none() && self.run.pending.get(&answer.key).is_none()
+        })
+    }
+
+    /// Drafts with text that the server has not taken.
+    pub fn unsent(&self) -> impl Iterator<Item = &Answer> {
+        self.answers.values().filter(|answer| answer.is_unsent())
+    }
+
+    /// The pending call of a key, with its question.
+    #[must_use]
+    pub fn pending(&self, key: &CallKey) -> Option<&PendingCall> {
+        self.run.pending.get(key)
+    }
+
+    /// The question that a call asks, while it waits.
+    #[must_use]
+    pub fn question(&self, key: &CallKey) -> Option<&Question> {
+        self.pending(key).and_then(|call| call.question.as_ref())
+    }
+
+    /// The answer that is open, where one is.
+    #[must_use]
+    pub fn answering(&self) -> Option<&Answering> {
+        match &self.mode {
+            Mode::Answering(answering) => Some(answering),
+            Mode::Review(review) => Some(&review.answering),
+            _ => None,
+        }
+    }
+
+    /// The notice that stands in the footer.
+    #[must_use]
+    pub fn current_notice(&self) -> Option<&Notice> {
+        self.notices.back().filter(|notice| notice.level == Level::Error || self.now.uptime < notice.at + NOTICE_TIME)
+    }
+
+    /// When (uptime) the next tick is due: a deadline, else the next second of a clock that is shown.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Duration> {
+        let autosave = self.answers.values().filter_map(|answer| answer.unsaved_since).min();
+        let autosave = autosave.map(|since| since + reduce::AUTOSAVE);
+        let guard = match &self.mode {
+            Mode::Review(review) => review.drawn_at.map(|at| at + REVIEW_GUARD).filter(|at| *at > self.now.uptime),
+            _ => None,
+        };
+        let notice = self.current_notice().filter(|notice| notice.level != Level::Error);
+        let notice = notice.map(|notice| notice.at + NOTICE_TIME);
+        let clock = (!self.run.has_ended()).then(|| self.next_second());
+        let read = (self.reads.run.wanted && !self.reads.run.in_flight)
+            .then(|| self.reads.run.asked_at.map_or(self.now.uptime, |at| at + reduce::READ_AT_MOST));
+        [autosave, guard, notice, clock, read].into_iter().flatten().min()
+    }
+
+    /// The uptime at which the server's clock turns to its next second, when every shown age turns too.
+    fn next_second(&self) -> Duration {
+        let past = self.server_now().subsec_nanosecond().rem_euclid(1_000_000_000);
+        let left = 1_000_000_000 - u64::try_from(past).unwrap_or(0);
+        self.now.uptime + Duration::from_nanos(left)
+    }
+
+    /// Says something to the operator.
+    pub fn notify(&mut self, level: Level, text: impl Into<String>) {
+        if self.notices.len() == NOTICES {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(Notice { at: self.now.uptime, wall: self.now.wall, level, text: text.into() });
+    }
+
+    /// A fresh id for a submission: unique, since it is made from this console's own random id.
+    fn fresh_id(&mut self) -> Uuid {
+        self.issued_ids += 1;
+        // Only the low 48 bits change, so version and variant stay those of a random UUID.
+        Uuid::from_u128(self.identity.instance.as_u128() ^ u128::from(self.issued_ids & 0xFFFF_FFFF_FFFF))
+    }
+}
+
+/// One row of the waiting pane.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum WaitingRow<'a> {
+    /// A call that waits.
+    Pending(&'a PendingCall),
+    /// A draft whose call no longer waits.
+    Orphan(&'a Answer),
+}
+
+impl WaitingRow<'_> {
+    /// The call's key.
+    #[must_use]
+    pub fn key(&self) -> &CallKey {
+        match self {
+            Self::Pending(call) => &call.key,
+            Self::Orphan(answer) => &answer.key,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What can happen to the app, and what the app wants done: both plain data.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossterm::event::KeyEvent;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::api::run::RunSnapshot;
+use crate::api::tool::{CallKey, PendingTools};
+use crate::feed::FeedUpdate;
+use crate::store::Draft;
+use crate::submission::{Intent, Progress, Verdict};
+
+/// The time, as it comes in with each action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// Time since the console started; never jumps.
+    pub uptime: Duration,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted, line endings as the terminal sent them.
+    Paste(String),
+    /// The terminal has this many columns and rows.
+    Resize(u16, u16),
+    /// The window got (true) or lost (false) the focus.
+    WindowFocus(bool),
+    /// The feed said something.
+    Feed(FeedUpdate),
+    /// [`Effect::ReadRun`] came back: the snapshot and the server's `Date`, or why not.
+    RunRead(Result<(Box<RunSnapshot>, Option<Timestamp>), String>),
+    /// [`Effect::ReadPending`] came back.
+    PendingRead {
+        /// As it was asked with.
+        generation: u64,
+        /// The answer, or why there is none.
+        answer: Result<PendingTools, String>,
+    },
+    /// A submission goes on.
+    SubmissionProgress {
+        /// Which.
+        request_id: Uuid,
+        /// Where it stands.
+        progress: Progress,
+    },
+    /// A submission has ended.
+    SubmissionEnded {
+        /// Which.
+        request_id: Uuid,
+        /// How.
+        verdict: Verdict,
+    },
+    /// The drafts on disk were read.
+    DraftsLoaded {
+        /// Those that can be read.
+        drafts: Vec<Draft>,
+        /// What was wrong with the others, in words.
+        problems: Vec<String>,
+    },
+    /// [`Effect::SaveDraft`] came back.
+    DraftSaved {
+        /// Which.
+        key: CallKey,
+        /// When, or why not.
+        result: Result<Timestamp, String>,
+    },
+    /// [`Effect::ReadEvent`] came back: the event's line, or why not.
+    EventRead {
+        /// Which.
+        seq: u64,
+        /// The line as the server has it.
+        result: Result<String, String>,
+    },
+    /// [`Effect::ReadFile`] came back.
+    FileRead {
+        /// The call whose draft it goes into.
+        key: CallKey,
+        /// The file.
+        path: PathBuf,
+        /// Its text, or why not.
+        result: Result<String, String>,
+    },
+    /// [`Effect::EditExternally`] came back.
+    ExternalEditorClosed {
+        /// The call whose draft was edited.
+        key: CallKey,
+        /// The text, or why it is unchanged.
+        result: Result<String, String>,
+    },
+    /// [`Effect::Copy`] came back: what was done, or why not.
+    Copied(Result<String, String>),
+    /// A frame was drawn.
+    Drawn(Measured),
+    /// Time has passed.
+    Tick,
+    /// The process was stopped and goes on, or the wall clock has jumped.
+    Resumed,
+    /// Something outside asks to end.
+    Quit,
+}
+
+/// What only drawing can know, in rows; scrolling is held to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// Rows of the detail pane's text.
+    pub detail: usize,
+    /// Rows of the arguments beside the editor.
+    pub arguments: usize,
+    /// Rows of the open page.
+    pub page: usize,
+}
+
+/// Something to be done outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Read the run's snapshot.
+    ReadRun,
+    /// Read pending-tools.
+    ReadPending {
+        /// Given back with the answer.
+        generation: u64,
+    },
+    /// Read the credentials again and connect now.
+    Reconnect,
+    /// Find out whether the link is still alive.
+    ProbeLink,
+    /// Send an answer.
+    Submit(Intent),
+    /// Write a draft to disk.
+    SaveDraft(Draft),
+    /// The draft's text was taken by the server: keep it as history.
+    EndDraft {
+        /// Which.
+        key: CallKey,
+    },
+    /// Read one event in full.
+    ReadEvent {
+        /// Which.
+        seq: u64,
+    },
+    /// Read a file into a draft.
+    ReadFile {
+        /// The call whose draft it goes into.
+        key: CallKey,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Edit a draft in `$VISUAL` or `$EDITOR`.
+    EditExternally {
+        /// The call whose draft it is.
+        key: CallKey,
+        /// The text.
+        text: String,
+    },
+    /// Copy to the clipboard.
+    Copy(String),
+    /// Ring the terminal's bell.
+    Bell,
+    /// Stop the process until the shell lets it go on.
+    Suspend,
+    /// Draw everything again.
+    Repaint,
+    /// End.
+    Quit,
+}

@@ -1,0 +1,171 @@
+//! The transitions: (state, time, action) → effects.
+//!
+//! Rules that everything here keeps: what arrives from the server never changes focus, selection, mode or a typed
+//! text; only [`Command::Send`](super::Command::Send) in a review that has stood for a while makes a submission; a
+//! text leaves `answers` only when the server has taken it.
+
+mod answering;
+pub(crate) mod browse;
+mod incoming;
+mod page;
+mod sending;
+mod settle;
+
+use std::time::Duration;
+
+use crossterm::event::KeyEvent;
+
+use super::{Action, App, Command, Effect, Level, Mode, Moment, Scroll, Side, keys};
+
+/// How long typing rests, or goes on, before the draft goes to disk.
+pub const AUTOSAVE: Duration = Duration::from_millis(400);
+
+/// The snapshot is read at most this often, unless the operator asks.
+pub const READ_AT_MOST: Duration = Duration::from_secs(1);
+
+/// Changes the state by one action; returns what is to be done outside, in order.
+#[must_use]
+pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
+    app.now = now;
+    let mut effects = Vec::new();
+    let out = &mut effects;
+    match action {
+        Action::Key(key) => on_key(app, key, out),
+        Action::Paste(text) => on_paste(app, &text),
+        Action::Resize(columns, rows) => app.size = (columns, rows),
+        Action::WindowFocus(focus) => app.window_focus = Some(focus),
+        Action::Feed(update) => incoming::feed(app, update, out),
+        Action::RunRead(result) => incoming::run_read(app, result),
+        Action::PendingRead { generation, answer } => incoming::pending_read(app, generation, answer),
+        Action::SubmissionProgress { request_id, progress } => sending::progress(app, request_id, &progress),
+        Action::SubmissionEnded { request_id, verdict } => sending::ended(app, request_id, &verdict, out),
+        Action::DraftsLoaded { drafts, problems } => incoming::drafts_loaded(app, drafts, problems),
+        Action::DraftSaved { key, result } => incoming::draft_saved(app, &key, result),
+        Action::EventRead { seq, result } => page::event_read(app, seq, result),
+        Action::FileRead { key, path, result } => answering::file_read(app, &key, &path, result),
+        Action::ExternalEditorClosed { key, result } => answering::external_editor_closed(app, &key, result),
+        Action::Copied(Ok(text)) => app.notify(Level::Info, text),
+        Action::Copied(Err(text)) => app.notify(Level::Error, text),
+        Action::Drawn(measured) => on_drawn(app, measured),
+        Action::Tick => {}
+        Action::Resumed => out.push(Effect::ProbeLink),
+        Action::Quit => quit(app, out),
+    }
+    settle::settle(app, out);
+    effects
+}
+
+fn on_key(app: &mut App, key: KeyEvent, out: &mut Vec<Effect>) {
+    let context = app.context();
+    if matches!(app.mode, Mode::Review(_)) {
+        sending::review_key(app, key, out);
+        return;
+    }
+    match keys::command(context, key) {
+        Some(Command::Quit) => quit(app, out),
+        Some(Command::Suspend) => {
+            settle::save_all(app, out);
+            out.push(Effect::Suspend);
+        }
+        Some(Command::Repaint) => out.push(Effect::Repaint),
+        Some(command) => on_command(app, command, out),
+        None => match keys::typed(key) {
+            Some(c) => on_typed(app, c),
+            None if context == keys::Context::EditorPrefix => answering::back_to_editor(app),
+            None => {}
+        },
+    }
+}
+
+fn on_command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
+    match app.mode {
+        Mode::Browse => browse::command(app, command, out),
+        Mode::Filter { .. } | Mode::Palette { .. } => browse::prompt_command(app, command, out),
+        Mode::Page(_) => page::command(app, command, out),
+        Mode::Answering(_) => answering::command(app, command, out),
+        Mode::Review(_) => {}
+    }
+}
+
+fn on_typed(app: &mut App, c: char) {
+    match &mut app.mode {
+        Mode::Filter { .. } => app.filter.push(c),
+        Mode::Palette { input, selected } => {
+            input.push(c);
+            *selected = 0;
+        }
+        Mode::Answering(_) => answering::typed(app, c),
+        Mode::Browse | Mode::Page(_) | Mode::Review(_) => {}
+    }
+}
+
+fn on_paste(app: &mut App, text: &str) {
+    match &mut app.mode {
+        Mode::Answering(_) => answering::pasted(app, text),
+        // A paste is no deliberate key: a review stays as it is and says so.
+        Mode::Review(review) => review.swallowed = true,
+        Mode::Filter { .. } => app.filter.extend(text.chars().filter(|c| !c.is_control())),
+        Mode::Palette { input, .. } => input.extend(text.chars().filter(|c| !c.is_control())),
+        Mode::Browse | Mode::Page(_) => {
+            app.notify(Level::Info, "nothing was pasted: open a call with w and Enter to write its answer");
+        }
+    }
+}
+
+fn on_drawn(app: &mut App, measured: super::Measured) {
+    app.measured = measured;
+    let now = app.now.uptime;
+    if let Mode::Review(review) = &mut app.mode {
+        review.drawn_at.get_or_insert(now);
+    }
+}
+
+fn quit(app: &mut App, out: &mut Vec<Effect>) {
+    settle::save_all(app, out);
+    out.push(Effect::Quit);
+}
+
+/// Moves a scrolled text by `rows` (negative is up) within `total` rows shown in a window of `height`.
+fn scrolled(scroll: Scroll, rows: isize, total: usize, height: usize) -> Scroll {
+    let last = total.saturating_sub(height);
+    let from = match scroll {
+        Scroll::Tail => last,
+        Scroll::At(row) => row.min(last),
+    };
+    let to = from.saturating_add_signed(rows);
+    // At its end a text follows what is added.
+    if to >= last { Scroll::Tail } else { Scroll::At(to) }
+}
+
+/// The same for a text that does not grow: the first row shown.
+fn scrolled_row(row: usize, rows: isize, total: usize, height: usize) -> usize {
+    row.saturating_add_signed(rows).min(total.saturating_sub(height))
+}
+
+/// The rows that a moving command moves by, in a window of `height`; `None` for other commands.
+fn rows_of(command: Command, height: usize) -> Option<isize> {
+    let page = isize::try_from(height.saturating_sub(1).max(1)).unwrap_or(isize::MAX);
+    Some(match command {
+        Command::Up => -1,
+        Command::Down => 1,
+        Command::PageUp => -page,
+        Command::PageDown => page,
+        Command::First => isize::MIN,
+        Command::Last => isize::MAX,
+        _ => return None,
+    })
+}
+
+fn back_to_browse(app: &mut App) {
+    app.mode = Mode::Browse;
+}
+
+fn side_mut(app: &mut App) -> Option<&mut Side> {
+    match &mut app.mode {
+        Mode::Answering(answering) => Some(&mut answering.side),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,297 @@
+//! Keys in the panes, in the filter and in the palette.
+
+use super::super::layout::inside;
+use super::super::{Answering, App, Command, Effect, Level, Mode, Page, PageContent, Pane, Scroll, Selection, Tab};
+use super::{answering, page, rows_of, scrolled};
+use crate::api::run::NodeStatus;
+use crate::feed::LinkState;
+use crate::run::history::Entry;
+
+pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
+    match command {
+        Command::Open => open(app, out),
+        Command::NextWaiting => next_waiting(app),
+        Command::NextPane => turn_pane(app, 1),
+        Command::PreviousPane => turn_pane(app, -1),
+        Command::Left => turn_tab(app, -1),
+        Command::Right => turn_tab(app, 1),
+        Command::Leave => leave(app),
+        Command::Filter => app.mode = Mode::Filter { before: app.filter.clone() },
+        Command::NextMatch => move_node(app, 1),
+        Command::PreviousMatch => move_node(app, -1),
+        Command::NextError => next_error(app),
+        Command::Live => live(app),
+        Command::Copy => out.extend(copied_text(app).map(Effect::Copy)),
+        Command::ReadAgain => read_again(app, out),
+        Command::Palette => app.mode = Mode::Palette { input: String::new(), selected: 0 },
+        Command::Help => app.mode = Mode::Page(Page { content: PageContent::Help, scroll: 0 }),
+        moving => move_in_pane(app, moving),
+    }
+}
+
+fn open(app: &mut App, out: &mut Vec<Effect>) {
+    match app.focus {
+        Pane::Waiting => {
+            if let Some(key) = app.waiting.clone() {
+                answering::open(app, &key);
+            }
+        }
+        Pane::Detail if app.detail.tab == Tab::Events => page::open_event(app, out),
+        Pane::Nodes => app.focus = Pane::Detail,
+        Pane::Detail | Pane::Cost => {}
+    }
+}
+
+fn next_waiting(app: &mut App) {
+    let rows = app.waiting_rows();
+    if rows.is_empty() {
+        app.notify(Level::Info, "nothing waits for you");
+        return;
+    }
+    let here = app.waiting.as_ref().and_then(|key| rows.iter().position(|row| row.key() == key));
+    let next = match here {
+        Some(at) if app.focus == Pane::Waiting => (at + 1) % rows.len(),
+        Some(at) => at,
+        None => 0,
+    };
+    let key = rows[next].key().clone();
+    app.waiting = Some(key);
+    app.focus = Pane::Waiting;
+}
+
+/// The panes that Tab turns through.
+fn panes(app: &App) -> Vec<Pane> {
+    let mut panes = vec![Pane::Nodes, Pane::Cost, Pane::Detail];
+    if !app.waiting_rows().is_empty() {
+        panes.push(Pane::Waiting);
+    }
+    panes
+}
+
+fn turn_pane(app: &mut App, by: isize) {
+    let panes = panes(app);
+    let here = panes.iter().position(|pane| *pane == app.focus).unwrap_or(0);
+    app.focus = panes[wrapped(here, by, panes.len())];
+    if app.focus == Pane::Waiting && app.waiting.is_none() {
+        let first = app.waiting_rows().first().map(|row| row.key().clone());
+        app.waiting = first;
+    }
+}
+
+fn wrapped(at: usize, by: isize, len: usize) -> usize {
+    at.checked_add_signed(by).unwrap_or(len - 1) % len
+}
+
+fn turn_tab(app: &mut App, by: isize) {
+    let here = Tab::ALL.iter().position(|tab| *tab == app.detail.tab).unwrap_or(0);
+    app.detail.tab = Tab::ALL[wrapped(here, by, Tab::ALL.len())];
+    app.detail.scroll = Scroll::Tail;
+    app.detail.event = None;
+}
+
+/// `Esc` in the panes: first the error in the footer, then the filter, then back to the nodes.
+fn leave(app: &mut App) {
+    if app.current_notice().is_some() {
+        app.notices.iter_mut().for_each(super::settle::acknowledge);
+    } else if app.filter.is_empty() {
+        app.focus = Pane::Nodes;
+    } else {
+        app.filter.clear();
+    }
+}
+
+fn live(app: &mut App) {
+    app.selection = Selection::Follow;
+    app.detail.scroll = Scroll::Tail;
+    app.detail.event = None;
+}
+
+fn read_again(app: &mut App, out: &mut Vec<Effect>) {
+    match app.link {
+        LinkState::Retrying { .. } | LinkState::Refused { .. } | LinkState::Connecting => {
+            app.notify(Level::Info, "connecting now");
+            out.push(Effect::Reconnect);
+        }
+        LinkState::Stale { .. } => out.push(Effect::ProbeLink),
+        LinkState::CatchingUp { .. } | LinkState::Live | LinkState::Ended => {}
+    }
+    app.reads.run.wanted = true;
+    app.reads.run.asked_at = None;
+    app.reads.pending.wanted = true;
+}
+
+fn next_error(app: &mut App) {
+    let failed: Vec<_> = app
+        .run
+        .nodes
+        .values()
+        .filter(|node| app.run.node_status(node) == NodeStatus::Failed || node.failures > 0)
+        .map(|node| node.id.clone())
+        .collect();
+    let Some(first) = failed.first() else {
+        app.notify(Level::Info, "no node has failed");
+        return;
+    };
+    let here = app.selected_node().and_then(|node| failed.iter().position(|id| *id == node.id));
+    let next = here.map_or(first, |at| &failed[(at + 1) % failed.len()]).clone();
+    select(app, Selection::Node(next));
+    app.focus = Pane::Nodes;
+}
+
+fn select(app: &mut App, selection: Selection) {
+    app.selection = selection;
+    app.detail.scroll = Scroll::Tail;
+    app.detail.event = None;
+}
+
+/// Moves the selection among the run's own row and the nodes that the filter shows.
+fn move_node(app: &mut App, by: isize) {
+    let ids: Vec<_> = app.shown_nodes().map(|node| node.id.clone()).collect();
+    let here = app.selected_node().and_then(|node| ids.iter().position(|id| *id == node.id)).map_or(0, |at| at + 1);
+    let to = here.saturating_add_signed(by).min(ids.len());
+    let selection = if to == 0 { Selection::Run } else { Selection::Node(ids[to - 1].clone()) };
+    select(app, selection);
+}
+
+fn move_in_pane(app: &mut App, command: Command) {
+    let layout = app.layout();
+    match app.focus {
+        Pane::Nodes => {
+            if let Some(by) = rows_of(command, inside(layout.nodes).height.into()) {
+                move_node(app, by);
+            }
+        }
+        Pane::Waiting => {
+            if let Some(by) = rows_of(command, inside(layout.waiting).height.into()) {
+                move_waiting(app, by);
+            }
+        }
+        Pane::Detail => {
+            // The tabs stand in the first row.
+            let height = usize::from(inside(layout.detail).height.saturating_sub(1));
+            if let Some(by) = rows_of(command, height) {
+                move_detail(app, by, height);
+            }
+        }
+        Pane::Cost => {}
+    }
+}
+
+fn move_waiting(app: &mut App, by: isize) {
+    let rows = app.waiting_rows();
+    let here = app.waiting.as_ref().and_then(|key| rows.iter().position(|row| row.key() == key)).unwrap_or(0);
+    let to = here.saturating_add_signed(by).min(rows.len().saturating_sub(1));
+    let key = rows.get(to).map(|row| row.key().clone());
+    app.waiting = key;
+}
+
+fn move_detail(app: &mut App, by: isize, height: usize) {
+    if app.detail.tab != Tab::Events {
+        app.detail.scroll = scrolled(app.detail.scroll, by, app.measured.detail, height);
+        return;
+    }
+    let rows = app.shown_entries().len();
+    let here = app.detail.event.unwrap_or(rows.saturating_sub(1));
+    let to = here.saturating_add_signed(by).min(rows.saturating_sub(1));
+    app.detail.event = (to + 1 < rows).then_some(to);
+}
+
+impl App {
+    /// The entries of the history that the events tab shows: the node's, or all of the run's.
+    #[must_use]
+    pub fn shown_entries(&self) -> Vec<&Entry> {
+        let node = self.selected_node().map(|node| &node.id);
+        self.run.history.entries().filter(|entry| node.is_none() || entry.node_id() == node).collect()
+    }
+}
+
+/// What `y` copies: what the focused pane is about.
+fn copied_text(app: &App) -> Option<String> {
+    let text = match app.focus {
+        Pane::Waiting => app.waiting.as_ref().and_then(|key| {
+            let answer = app.answers.get(key).filter(|_| app.pending(key).is_none());
+            app.pending(key).map(|call| call.call.arguments().to_owned()).or_else(|| answer.map(|a| a.text.clone()))
+        }),
+        Pane::Nodes => Some(app.selected_node().map_or_else(|| app.run.run_id.to_string(), |node| node.id.to_string())),
+        Pane::Cost => app.run.ledger.billed_cents().map(|cents| format!("{}.{:02}", cents / 100, cents % 100)),
+        Pane::Detail => {
+            let output = app.selected_node().map_or(app.run.outputs.as_ref(), |node| node.output.as_ref());
+            let inline = output.and_then(|output| output.content.as_deref()).map(str::to_owned);
+            inline.or_else(|| {
+                let node = app.selected_node()?;
+                Some(node.text.segments().map(|segment| segment.text.as_str()).collect::<String>())
+            })
+        }
+    };
+    text.filter(|text| !text.is_empty())
+}
+
+/// Commands in the filter and in the palette.
+pub(super) fn prompt_command(app: &mut App, asked: Command, out: &mut Vec<Effect>) {
+    match (&mut app.mode, asked) {
+        (Mode::Filter { .. }, Command::Open) => {
+            app.mode = Mode::Browse;
+            app.focus = Pane::Nodes;
+        }
+        (Mode::Filter { before }, Command::Leave) => {
+            app.filter = std::mem::take(before);
+            app.mode = Mode::Browse;
+        }
+        (Mode::Filter { .. }, Command::DeleteLeft) => drop(app.filter.pop()),
+        (Mode::Filter { .. }, Command::DeleteToLineStart) => app.filter.clear(),
+        (Mode::Palette { input, selected }, Command::DeleteLeft) => {
+            input.pop();
+            *selected = 0;
+        }
+        (Mode::Palette { input, selected }, Command::DeleteToLineStart) => {
+            input.clear();
+            *selected = 0;
+        }
+        (Mode::Palette { selected, .. }, Command::Up) => *selected = selected.saturating_sub(1),
+        (Mode::Palette { input, selected }, Command::Down) => {
+            *selected = (*selected + 1).min(palette(input).len().saturating_sub(1));
+        }
+        (Mode::Palette { input, selected }, Command::Open) => {
+            let chosen = palette(input).get(*selected).copied();
+            app.mode = Mode::Browse;
+            match chosen {
+                Some(Command::Quit) => super::quit(app, out),
+                Some(Command::Suspend) => out.push(Effect::Suspend),
+                Some(Command::Repaint) => out.push(Effect::Repaint),
+                Some(chosen) => command(app, chosen, out),
+                None => {}
+            }
+        }
+        (Mode::Palette { .. }, Command::Leave) => app.mode = Mode::Browse,
+        _ => {}
+    }
+}
+
+/// The commands of the panes whose name or doc holds what was typed.
+#[must_use]
+pub(crate) fn palette(input: &str) -> Vec<Command> {
+    let wanted = input.trim().to_lowercase();
+    let offered = super::keys::KEYS.iter().filter(|binding| binding.context == super::keys::Context::Browse);
+    let offered = offered.map(|binding| binding.command).filter(|command| *command != Command::Palette);
+    let (mut by_name, mut by_doc) = (Vec::new(), Vec::new());
+    for command in offered {
+        if command.name().contains(&wanted) {
+            by_name.push(command);
+        } else if command.doc().to_lowercase().contains(&wanted) {
+            by_doc.push(command);
+        }
+    }
+    by_name.extend(by_doc);
+    by_name
+}
+
+/// Opens an answer in the editor, at its call's arguments' beginning.
+pub(super) fn answering_mode(key: crate::api::tool::CallKey, text: &str) -> Mode {
+    Mode::Answering(Answering {
+        key,
+        editor: super::super::Editor::new(text),
+        side: super::super::Side::Editor,
+        arguments_scroll: 0,
+        earlier: None,
+    })
+}

@@ -1,0 +1,131 @@
+//! What arrives from outside: the stream, what was read, the drafts on disk.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{Answer, App, Effect, Level};
+use crate::api::event::{Event, EventBody};
+use crate::api::run::RunSnapshot;
+use crate::api::tool::{CallKey, PendingTools};
+use crate::feed::{FeedItem, FeedUpdate, LinkState};
+use crate::store::Draft;
+
+pub(super) fn feed(app: &mut App, update: FeedUpdate, _out: &mut Vec<Effect>) {
+    match update {
+        FeedUpdate::Link(link) => link_changed(app, link),
+        FeedUpdate::Snapshot { snapshot, server_date } => observe(app, &snapshot, server_date),
+        FeedUpdate::Items(items) => {
+            for item in items {
+                match item {
+                    FeedItem::Event(event) => apply(app, event),
+                    FeedItem::Rejected(error) => app.run.reject(error),
+                    FeedItem::Gap { first, last } => {
+                        app.notify(Level::Error, format!("the server has no events {first} to {last}; going on"));
+                        app.run.skip(first, last);
+                        // What the gap swallowed, only the server can say.
+                        app.reads.run.wanted = true;
+                        app.reads.pending.wanted = true;
+                    }
+                    FeedItem::Duplicates(count) => app.run.counts.duplicates += count,
+                }
+            }
+        }
+    }
+}
+
+fn link_changed(app: &mut App, link: LinkState) {
+    let settled = |link: &LinkState| matches!(link, LinkState::Live | LinkState::Ended);
+    if settled(&link) && !settled(&app.link) {
+        app.reads.pending.wanted |= link == LinkState::Live;
+        app.reads.run.wanted = true;
+    }
+    if let LinkState::Refused { cause } = &link {
+        app.notify(Level::Error, format!("{cause}. r reads the credentials again and reconnects"));
+    }
+    app.link = link;
+}
+
+fn apply(app: &mut App, event: Event) {
+    match &event.body {
+        EventBody::NodeSucceeded(_) | EventBody::NodeFailed(_) => app.reads.run.wanted = true,
+        EventBody::NodeLlmCall(_) => app.reads.calls_since = true,
+        body if body.ends_run() => {
+            app.reads.run.wanted = true;
+            app.reads.run.asked_at = None;
+        }
+        _ => {}
+    }
+    if let Some(node) = event.body.node_id() {
+        app.active_node = Some(node.clone());
+    }
+    app.run.apply(event);
+}
+
+fn observe(app: &mut App, snapshot: &RunSnapshot, server_date: Option<Timestamp>) {
+    if let Some(date) = server_date {
+        let ahead = date.duration_since(app.now.wall);
+        // The header has whole seconds: a smaller difference is none.
+        app.clock_ahead = if ahead.unsigned_abs().as_secs() < 2 { SignedDuration::ZERO } else { ahead };
+    }
+    app.run.observe(snapshot);
+}
+
+pub(super) fn run_read(app: &mut App, result: Result<(Box<RunSnapshot>, Option<Timestamp>), String>) {
+    app.reads.run.in_flight = false;
+    match result {
+        Ok((snapshot, date)) => observe(app, &snapshot, date),
+        // The feed shows trouble with the link; this one only says what stays old.
+        Err(why) => app.notify(Level::Info, format!("the run's cost was not read: {why}")),
+    }
+}
+
+pub(super) fn pending_read(app: &mut App, generation: u64, answer: Result<PendingTools, String>) {
+    app.reads.pending.in_flight = false;
+    match answer {
+        Ok(answer) => {
+            let at = app.server_now();
+            if app.run.observe_pending(&answer, generation, at) {
+                app.reads.pending_known = true;
+            } else {
+                app.reads.pending.wanted = true;
+            }
+        }
+        Err(why) => app.notify(Level::Info, format!("the waiting calls were not read: {why}")),
+    }
+}
+
+pub(super) fn drafts_loaded(app: &mut App, drafts: Vec<Draft>, problems: Vec<String>) {
+    let mut restored = 0;
+    for draft in drafts {
+        let Some(answer) = Answer::restored(draft) else { continue };
+        // What was typed since then is newer.
+        if answer.is_unsent() && !app.answers.contains_key(&answer.key) {
+            restored += 1;
+            app.answers.insert(answer.key.clone(), answer);
+        }
+    }
+    if restored > 0 {
+        let drafts = if restored == 1 { "1 draft" } else { &format!("{restored} drafts") };
+        app.notify(Level::Info, format!("{drafts} restored from disk"));
+    }
+    for problem in problems {
+        app.notify(Level::Error, problem);
+    }
+}
+
+pub(super) fn draft_saved(app: &mut App, key: &CallKey, result: Result<Timestamp, String>) {
+    let failed_before = app.answers.get(key).is_some_and(|answer| answer.save_failure.is_some());
+    let Some(answer) = app.answers.get_mut(key) else { return };
+    match result {
+        Ok(at) => {
+            answer.saved_at = Some(at);
+            answer.save_failure = None;
+        }
+        Err(why) => {
+            answer.save_failure = Some(why.clone());
+            answer.unsaved_since = Some(app.now.uptime);
+            if !failed_before {
+                app.notify(Level::Error, format!("the draft is not on disk: {why}. It is tried again"));
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Pages that are only read: help, an event in full, a rejected line.
+
+use super::super::{App, Command, Effect, Mode, Page, PageContent};
+use super::{back_to_browse, rows_of, scrolled_row};
+use crate::run::history::Entry;
+
+pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
+    // A page has a border and covers everything between the first line and the footer.
+    let height = usize::from(app.size.1.saturating_sub(4));
+    let total = app.measured.page;
+    let Mode::Page(page) = &mut app.mode else { return };
+    match command {
+        Command::Leave => back_to_browse(app),
+        Command::Copy => out.extend(text_of(page).map(Effect::Copy)),
+        moving => {
+            if let Some(by) = rows_of(moving, height) {
+                page.scroll = scrolled_row(page.scroll, by, total, height);
+            }
+        }
+    }
+}
+
+fn text_of(page: &Page) -> Option<String> {
+    match &page.content {
+        PageContent::Event { line: Some(Ok(line)), .. } | PageContent::Rejected { line, .. } => Some(line.clone()),
+        PageContent::Event { .. } | PageContent::Help | PageContent::Notices => None,
+    }
+}
+
+/// Opens the selected entry of the events tab. A rejected line is here already; an event is read from the server.
+pub(super) fn open_event(app: &mut App, out: &mut Vec<Effect>) {
+    let entries = app.shown_entries();
+    let at = app.detail.event.unwrap_or(entries.len().saturating_sub(1));
+    let content = match entries.get(at) {
+        Some(Entry::Event(event)) => {
+            out.push(Effect::ReadEvent { seq: event.seq });
+            PageContent::Event { seq: event.seq, line: None }
+        }
+        Some(Entry::Rejected(error)) => {
+            PageContent::Rejected { reason: error.to_string(), line: String::from_utf8_lossy(&error.line).into_owned() }
+        }
+        Some(Entry::Gap { .. }) | None => return,
+    };
+    app.mode = Mode::Page(Page { content, scroll: 0 });
+}
+
+pub(super) fn event_read(app: &mut App, seq: u64, result: Result<String, String>) {
+    if let Mode::Page(Page { content: PageContent::Event { seq: open, line }, .. }) = &mut app.mode
+        && *open == seq
+    {
+        *line = Some(result);
+    }
+}

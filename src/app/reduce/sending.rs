@@ -1,0 +1,179 @@
+//! Review, sending and verdict.
+//!
+//! Rule: a submission is made in one place only ([`send`]), by one key only, in a review that has been on screen as it
+//! stands for [`REVIEW_GUARD`]. A text is dropped only when the server has taken it.
+
+use crossterm::event::KeyEvent;
+use uuid::Uuid;
+
+use super::super::answer::Sending;
+use super::super::{Answer, App, Command, Effect, Level, Mode, Pane, REVIEW_GUARD, Review, keys};
+use super::{back_to_browse, settle};
+use crate::api::tool::{CallKey, ToolResultsRequest};
+use crate::submission::{CallVerdict, Intent, Progress, Verdict};
+
+/// `Ctrl-S`: shows what would be sent, or says why nothing can be.
+pub(super) fn review(app: &mut App, out: &mut Vec<Effect>) {
+    let Mode::Answering(answering) = &app.mode else { return };
+    let key = answering.key.clone();
+    if let Err(why) = readiness(app, &key) {
+        app.notify(Level::Error, why);
+        return;
+    }
+    settle::save_all(app, out);
+    let Mode::Answering(answering) = std::mem::replace(&mut app.mode, Mode::Browse) else { return };
+    app.mode = Mode::Review(Review { answering, keys: vec![key], together: false, drawn_at: None, swallowed: false });
+}
+
+/// Whether the answer to a call can be sent now; if not, why, and what to do.
+fn readiness(app: &App, key: &CallKey) -> Result<(), &'static str> {
+    let Some(call) = app.pending(key) else {
+        return Err("this call no longer waits; your text is kept. y in the list of waiting calls copies it");
+    };
+    let Some(answer) = app.answers.get(key) else { return Err("nothing to send yet") };
+    if answer.sending.is_some() {
+        return Err("this answer is on its way already");
+    }
+    let check = answer.check(call.question.as_ref());
+    if check.is_ready() {
+        Ok(())
+    } else if call.question.is_some() && answer.is_unsent() {
+        Err("this question takes only one of its options: choose one with Up and Down")
+    } else if call.question.is_some() {
+        Err("nothing to send yet: choose an option with Up and Down, or write an answer")
+    } else {
+        Err("nothing to send yet: write a result, or Ctrl-X t and an error")
+    }
+}
+
+/// The ready calls of a step, in the order of the list.
+fn ready_of_step(app: &App, key: &CallKey) -> Vec<CallKey> {
+    app.run.pending.of_step(&key.step).map(|call| call.key.clone()).filter(|key| readiness(app, key).is_ok()).collect()
+}
+
+/// Keys in a review. All but `Esc` are swallowed until it has stood for a while.
+pub(super) fn review_key(app: &mut App, key: KeyEvent, out: &mut Vec<Effect>) {
+    let now = app.now.uptime;
+    let Mode::Review(review) = &mut app.mode else { return };
+    let command = keys::command(keys::Context::Review, key);
+    if command == Some(Command::Leave) {
+        back_to_answering(app);
+        return;
+    }
+    let armed = review.drawn_at.is_some_and(|at| now >= at + REVIEW_GUARD);
+    if !armed {
+        review.swallowed = true;
+        return;
+    }
+    match command {
+        Some(Command::Send) => send(app, out),
+        Some(Command::ToggleTogether) => toggle_together(app),
+        _ => back_to_answering(app),
+    }
+}
+
+fn back_to_answering(app: &mut App) {
+    if let Mode::Review(review) = std::mem::replace(&mut app.mode, Mode::Browse) {
+        app.mode = Mode::Answering(review.answering);
+    }
+}
+
+fn toggle_together(app: &mut App) {
+    let Mode::Review(review) = &app.mode else { return };
+    let key = review.answering.key.clone();
+    let together = !review.together;
+    let keys = if together { ready_of_step(app, &key) } else { vec![key] };
+    if let Mode::Review(review) = &mut app.mode {
+        (review.together, review.keys) = (together, keys);
+        // What is shown has changed: it has to be read again before it can be sent.
+        (review.drawn_at, review.swallowed) = (None, false);
+    }
+}
+
+/// A review holds only while all of its calls can be sent: called after everything that arrives.
+pub(super) fn recheck(app: &mut App) {
+    let Mode::Review(review) = &app.mode else { return };
+    if let Some(why) = review.keys.iter().find_map(|key| readiness(app, key).err()) {
+        back_to_answering(app);
+        app.notify(Level::Error, format!("not sent: {why}"));
+    }
+}
+
+fn send(app: &mut App, out: &mut Vec<Effect>) {
+    let Mode::Review(review) = &app.mode else { return };
+    let keys = review.keys.clone();
+    let mut results = Vec::new();
+    for key in &keys {
+        let (Some(call), Some(answer)) = (app.pending(key), app.answers.get(key)) else { return };
+        results.push(answer.to_result(&call.call, call.question.as_ref()));
+    }
+    let Some(first) = keys.first() else { return };
+    let intent = Intent {
+        request_id: app.fresh_id(),
+        run_id: app.run.run_id,
+        request: ToolResultsRequest { step: first.step.clone(), results },
+        after_seq: app.run.last_seq,
+    };
+    for key in &keys {
+        if let Some(answer) = app.answers.get_mut(key) {
+            answer.sending = Some(Sending { request_id: intent.request_id, progress: Progress::Sending(1) });
+            answer.verdict = None;
+        }
+    }
+    out.push(Effect::Submit(intent));
+    back_to_browse(app);
+    app.focus = Pane::Waiting;
+}
+
+pub(super) fn progress(app: &mut App, request_id: Uuid, progress: &Progress) {
+    for answer in app.answers.values_mut() {
+        if let Some(sending) = answer.sending.as_mut().filter(|sending| sending.request_id == request_id) {
+            sending.progress = progress.clone();
+        }
+    }
+    if let Progress::Verifying { cause } = progress {
+        app.notify(Level::Info, format!("no clear answer ({cause}): finding out whether it arrived"));
+    }
+}
+
+pub(super) fn ended(app: &mut App, request_id: Uuid, verdict: &Verdict, out: &mut Vec<Effect>) {
+    for (key, call) in &verdict.calls {
+        let mine = |answer: &&mut Answer| answer.sending.as_ref().is_some_and(|s| s.request_id == request_id);
+        let Some(answer) = app.answers.get_mut(key).filter(mine) else { continue };
+        answer.sending = None;
+        if *call == CallVerdict::Accepted {
+            app.answers.shift_remove(key);
+            out.push(Effect::EndDraft { key: key.clone() });
+        } else {
+            answer.verdict = Some(call.clone());
+        }
+    }
+    let (level, text) = in_words(app, verdict);
+    app.notify(level, text);
+    app.reads.pending.wanted = true;
+    app.reads.run.wanted = true;
+}
+
+/// The server's verdict in words.
+fn in_words(app: &App, verdict: &Verdict) -> (Level, String) {
+    let (accepted, sent) = (verdict.accepted(), verdict.calls.len());
+    let status = verdict.status.clone().or_else(|| app.run.status());
+    let status = status.map(|status| format!("; the run is {status}")).unwrap_or_default();
+    if accepted == sent {
+        return (Level::Good, format!("accepted {accepted} of {sent}{status}"));
+    }
+    let other = verdict.calls.iter().map(|(_, call)| call).find(|call| **call != CallVerdict::Accepted);
+    let why = match other {
+        Some(CallVerdict::Superseded { output, error }) => {
+            let won = error.as_deref().map_or_else(|| output.clone(), |error| format!("error: {error}"));
+            let won: String = won.chars().take(80).collect();
+            format!("another answer was taken first: {won}")
+        }
+        Some(CallVerdict::StillPending { why }) => format!("not taken, still waiting, safe to send again: {why}"),
+        Some(CallVerdict::Refused { why }) => format!("refused: {why}"),
+        Some(CallVerdict::Unknown { why }) => format!("outcome unknown: {why}; r looks again"),
+        Some(CallVerdict::Accepted) | None => String::new(),
+    };
+    let request = verdict.server_request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+    (Level::Error, format!("accepted {accepted} of {sent}{status}; {why}. Your text is kept{request}"))
+}
