@@ -1,1 +1,6 @@
+//! Key scripts: what an operator does, and what must come of it.
 
+mod answers;
+mod browsing;
+mod desk;
+mod stream;
