@@ -1,0 +1,85 @@
+//! Files that only their owner can read, written whole or not at all.
+//!
+//! Owns how bytes reach the disk: into a temporary file in the same directory, synced, renamed, the directory synced.
+//! Does not know what the bytes mean. The rule that must stay true: whoever reads a path sees the old content or the
+//! new, never a part, whenever the process or the machine stops; and a symbolic link is never followed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use super::StoreError;
+
+/// The start of the name of a file that is being written; after it comes a hint that lets its owner recognise it.
+pub const TEMPORARY_PREFIX: &str = ".new-";
+
+/// Puts `bytes` at `path` in place of what stood there, readable by the owner only, and waits for the disk.
+///
+/// # Errors
+/// When a step fails; what stood at `path` then still does.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(StoreError::io("write", path)(io::Error::from(io::ErrorKind::InvalidInput)));
+    };
+    let prefix = format!("{TEMPORARY_PREFIX}{}.", name.to_string_lossy());
+    // Created with mode 0600 by the library.
+    let mut file =
+        tempfile::Builder::new().prefix(&prefix).tempfile_in(dir).map_err(StoreError::io("write a file in", dir))?;
+    file.write_all(bytes).map_err(StoreError::io("write", path))?;
+    file.as_file().sync_all().map_err(StoreError::io("write", path))?;
+    file.persist(path).map_err(|refused| StoreError::io("replace", path)(refused.error))?;
+    sync_dir(dir).map_err(StoreError::io("write", dir))
+}
+
+/// Waits until the names in `dir` are on the disk.
+///
+/// # Errors
+/// When the directory cannot be opened or synced.
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
+}
+
+/// Opens `path` for appending, made with mode 0600 where it is missing; refuses a symbolic link.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    private(OpenOptions::new().append(true).create(true)).open(path)
+}
+
+/// Opens `path` to lock it, made with mode 0600 where it is missing; refuses a symbolic link.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open_to_lock(path: &Path) -> io::Result<File> {
+    private(OpenOptions::new().read(true).write(true).create(true)).open(path)
+}
+
+/// Reads a regular file of at most `limit` bytes; refuses symbolic links, pipes and devices.
+///
+/// # Errors
+/// When it cannot be read, is not a regular file, or is larger.
+pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file"));
+    }
+    let file = private(OpenOptions::new().read(true)).open(path)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("is larger than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
+    options.mode(0o600).custom_flags(no_follow)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}

@@ -1,0 +1,116 @@
+//! A run's directory on disk: `<state home>/relay-console/<hash of base URL>/<run_id>/`.
+//!
+//! Owns where it is, and that it belongs to this user alone. The rule that must stay true: below the state home every
+//! directory is a real one with mode 0700; a symbolic link in its place is refused, since someone else may have laid
+//! it to have the text written where they can read it.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::StoreError;
+use crate::api::ids::RunId;
+
+/// The name of our directory below `$XDG_STATE_HOME`.
+pub const PROGRAM_DIR: &str = "relay-console";
+
+/// The directory of one run on one server, made and checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateDir {
+    path: PathBuf,
+}
+
+impl StateDir {
+    /// Makes the directory of `run_id` on the server at `base_url`, with those above it, or checks what is there.
+    ///
+    /// # Errors
+    /// When a directory cannot be made or made private, or something else stands in its place.
+    pub fn open(state_home: &Path, base_url: &str, run_id: RunId) -> Result<Self, StoreError> {
+        let program = state_home.join(PROGRAM_DIR);
+        let server = program.join(hash_name(base_url.trim_end_matches('/').as_bytes()));
+        let path = server.join(run_id.to_string());
+        fs::create_dir_all(state_home).map_err(StoreError::io("make", state_home))?;
+        for dir in [&program, &server, &path] {
+            make_private(dir)?;
+        }
+        Ok(Self { path })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the directory `name` within it, or checks what is there. `name` is never a server's word.
+    ///
+    /// # Errors
+    /// As [`StateDir::open`].
+    pub fn subdirectory(&self, name: &'static str) -> Result<PathBuf, StoreError> {
+        let path = self.path.join(name);
+        make_private(&path)?;
+        Ok(path)
+    }
+}
+
+/// Makes `dir` with mode 0700, or checks that what is there is a directory and makes it so.
+///
+/// # Errors
+/// When it cannot be made or made private, or something else stands in its place.
+pub fn make_private(dir: &Path) -> Result<(), StoreError> {
+    match private_builder().create(dir) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(StoreError::io("make", dir)(error)),
+    }
+    let metadata = fs::symlink_metadata(dir).map_err(StoreError::io("look at", dir))?;
+    if metadata.is_symlink() {
+        return Err(StoreError::NotADirectory { path: dir.to_path_buf(), found: "a symbolic link" });
+    }
+    if !metadata.is_dir() {
+        return Err(StoreError::NotADirectory { path: dir.to_path_buf(), found: "a file" });
+    }
+    restrict(dir, &metadata)
+}
+
+/// 32 hex digits of the SHA-256 of `bytes`: a name that says nothing and cannot lead anywhere.
+#[must_use]
+pub fn hash_name(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut name = String::with_capacity(32);
+    for byte in &Sha256::digest(bytes)[..16] {
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+#[cfg(unix)]
+fn private_builder() -> DirBuilder {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    builder
+}
+
+#[cfg(not(unix))]
+fn private_builder() -> DirBuilder {
+    DirBuilder::new()
+}
+
+#[cfg(unix)]
+fn restrict(dir: &Path, metadata: &fs::Metadata) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt;
+    if metadata.permissions().mode() & 0o777 == 0o700 {
+        return Ok(());
+    }
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(StoreError::io("make private", dir))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature as where there are modes")]
+fn restrict(_: &Path, _: &fs::Metadata) -> Result<(), StoreError> {
+    Ok(())
+}
