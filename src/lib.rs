@@ -17,6 +17,8 @@
 pub mod api;
 pub mod app;
 pub mod feed;
+pub mod logging;
 pub mod run;
+pub mod settings;
 pub mod store;
 pub mod submission;

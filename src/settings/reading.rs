@@ -1,0 +1,83 @@
+//! The edge of the settings: the only place that reads the environment and the configuration files.
+
+use std::env::{self, VarError};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use super::{
+    API_KEY_VARIABLE, BASE_URL_VARIABLE, Directories, Environment, Files, Flags, SettingsError, TOKEN_VARIABLE,
+    TextFile,
+};
+
+/// No configuration is larger; a device or a log given by mistake is.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Reads the environment and the files that `flags` and the XDG directories name.
+///
+/// # Errors
+/// When a variable is not text. A file that cannot be read is only an error if it is needed.
+pub fn load(flags: &Flags, directories: &Directories) -> Result<(Environment, Files), SettingsError> {
+    let environment = Environment {
+        api_key: variable(API_KEY_VARIABLE)?.map(SecretString::from),
+        token: variable(TOKEN_VARIABLE)?.map(SecretString::from),
+        base_url: variable(BASE_URL_VARIABLE)?,
+        no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+    };
+    let files = Files {
+        own: read_if_there(&directories.own_config()),
+        vendor: read_if_there(&directories.vendor_config()),
+        api_key: flags.api_key_file.as_deref().map(read),
+    };
+    Ok((environment, files))
+}
+
+fn variable(name: &'static str) -> Result<Option<String>, SettingsError> {
+    match env::var(name) {
+        Ok(value) if value.trim().is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(SettingsError::NotText(name)),
+    }
+}
+
+fn read_if_there(path: &Path) -> Option<TextFile> {
+    match fs::metadata(path) {
+        // A directory on the way that is a file means the same: there is no such configuration.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+        _ => Some(read(path)),
+    }
+}
+
+fn read(path: &Path) -> TextFile {
+    let content = content(path);
+    TextFile {
+        path: path.to_path_buf(),
+        readable_by_others: content.is_ok() && readable_by_others(path),
+        text: content.map(SecretString::from).map_err(|error| error.to_string()),
+    }
+}
+
+fn content(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    }
+    // The text may hold a secret: the error must not carry the bytes along.
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8"))
+}
+
+#[cfg(unix)]
+fn readable_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    // A pipe, as from `--api-key-file <(…)`, has no readers but us.
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_: &Path) -> bool {
+    false
+}

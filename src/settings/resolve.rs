@@ -1,0 +1,260 @@
+//! Which source wins, as a pure function: flag, then environment, then profile, then default.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::error::KeyOfAnotherServer;
+use super::file::{OwnConfig, Profile, VendorConfig, text_of};
+use super::{
+    API_KEY_VARIABLE, BASE_URL_VARIABLE, Credential, DEFAULT_BASE_URL, Directories, Environment, Files, Flags,
+    Preferences, Server, Settings, SettingsError, Source, Sourced, TOKEN_VARIABLE,
+};
+
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Everything that is configured.
+///
+/// # Errors
+/// When a needed file is wrong, a profile is missing, a base URL is none, or there are no credentials that may go to
+/// the server.
+pub fn resolve(
+    flags: &Flags,
+    environment: &Environment,
+    files: &Files,
+    directories: &Directories,
+) -> Result<Settings, SettingsError> {
+    Ok(Settings {
+        server: server(flags, environment, files, directories)?,
+        preferences: preferences(flags, environment, files)?,
+    })
+}
+
+/// How the console looks and behaves; needs no credentials.
+///
+/// # Errors
+/// When our own configuration file is wrong.
+pub fn preferences(flags: &Flags, environment: &Environment, files: &Files) -> Result<Preferences, SettingsError> {
+    let own = files.own.as_ref().map(OwnConfig::read).transpose()?.unwrap_or_default();
+    Ok(Preferences {
+        include_output: !flags.no_output,
+        ascii: flags.ascii,
+        color: !environment.no_color,
+        mouse: flags.mouse,
+        idle_timeout: flags.idle_timeout.unwrap_or(DEFAULT_IDLE_TIMEOUT),
+        prices: own.prices,
+    })
+}
+
+/// Which server, and as whom.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn server(
+    flags: &Flags,
+    environment: &Environment,
+    files: &Files,
+    directories: &Directories,
+) -> Result<Server, SettingsError> {
+    let chosen = choose_profile(flags, files)?;
+    let base_url = base_url(flags, environment, chosen.profile.as_ref())?;
+    let mut notices = Vec::new();
+    let credential = credential(environment, files, &chosen, &base_url, directories)?;
+    if let Some(profile) = &chosen.profile
+        && profile.has_credential()
+        && credential.source != profile.source()
+    {
+        notices.push(format!("the credentials come from {}, not from {}", credential.source, profile.source()));
+    }
+    if let (Some(problem), false) = (&chosen.vendor_problem, chosen.profile.is_some()) {
+        notices.push(format!("{problem}; it is not used"));
+    }
+    notices.extend(exposed_files(files, &credential.source));
+    let profile = chosen.profile.map(|profile| Sourced::new(profile.name, profile.chosen_by));
+    Ok(Server { profile, base_url, credential, allow_http: flags.allow_http, use_proxy: !flags.no_proxy, notices })
+}
+
+/// A profile, where it stands, and what chose it.
+struct ChosenProfile {
+    name: String,
+    path: PathBuf,
+    chosen_by: Source,
+    profile: Profile,
+}
+
+impl ChosenProfile {
+    fn source(&self) -> Source {
+        Source::Profile { name: self.name.clone(), path: self.path.clone() }
+    }
+
+    fn has_credential(&self) -> bool {
+        [&self.profile.api_key, &self.profile.token].iter().any(|secret| present(secret.as_ref()).is_some())
+    }
+}
+
+/// The outcome of looking for a profile.
+struct Choice {
+    profile: Option<ChosenProfile>,
+    /// Why the vendor's file could not be looked into.
+    vendor_problem: Option<SettingsError>,
+}
+
+fn choose_profile(flags: &Flags, files: &Files) -> Result<Choice, SettingsError> {
+    let own = files.own.as_ref().map(OwnConfig::read).transpose()?.unwrap_or_default();
+    let (vendor, vendor_problem) = match files.vendor.as_ref().map(VendorConfig::read).transpose() {
+        Ok(vendor) => (vendor.unwrap_or_default(), None),
+        // Another program's file: wrong, it is of no consequence until something in it is needed.
+        Err(problem) => (VendorConfig::default(), Some(problem)),
+    };
+    let named_in = |file: Option<&super::TextFile>| Source::File {
+        field: "current_profile",
+        path: file.map(|file| file.path.clone()).unwrap_or_default(),
+    };
+    let (name, chosen_by) = if let Some(name) = &flags.profile {
+        (name.clone(), Source::Flag("--profile"))
+    } else if let Some(name) = &own.current_profile {
+        (name.clone(), named_in(files.own.as_ref()))
+    } else if let Some(name) = &vendor.current_profile {
+        (name.clone(), named_in(files.vendor.as_ref()))
+    } else {
+        return Ok(Choice { profile: None, vendor_problem });
+    };
+    let in_own = own.profile(&name).zip(files.own.as_ref());
+    let in_vendor = vendor.profiles.get(&name).cloned().zip(files.vendor.as_ref());
+    if let Some((profile, file)) = in_own.or(in_vendor) {
+        let profile = ChosenProfile { name, path: file.path.clone(), chosen_by, profile };
+        return Ok(Choice { profile: Some(profile), vendor_problem });
+    }
+    if let Some(problem) = vendor_problem {
+        return Err(problem);
+    }
+    let mut known: Vec<String> = own.profile_names().chain(vendor.profiles.keys()).cloned().collect();
+    known.sort();
+    known.dedup();
+    Err(SettingsError::UnknownProfile { name, by: chosen_by, known })
+}
+
+fn base_url(
+    flags: &Flags,
+    environment: &Environment,
+    profile: Option<&ChosenProfile>,
+) -> Result<Sourced<String>, SettingsError> {
+    let of_profile = profile.and_then(|profile| Some((profile.profile.base_url.as_deref()?, profile.source())));
+    let (text, source) = [
+        flags.base_url.as_deref().map(|url| (url, Source::Flag("--base-url"))),
+        environment.base_url.as_deref().map(|url| (url, Source::Environment(BASE_URL_VARIABLE))),
+        of_profile,
+    ]
+    .into_iter()
+    .flatten()
+    .next()
+    .unwrap_or((DEFAULT_BASE_URL, Source::Default));
+    let text = text.trim().trim_end_matches('/');
+    parse_url(text, &source)?;
+    Ok(Sourced::new(text.to_owned(), source))
+}
+
+fn parse_url(text: &str, source: &Source) -> Result<Url, SettingsError> {
+    let refused = |url: &str, reason: &str| SettingsError::BaseUrl {
+        url: url.to_owned(),
+        from: source.clone(),
+        reason: reason.to_owned(),
+    };
+    let url = Url::parse(text).map_err(|error| refused(text, &error.to_string()))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        let host = format!("{}://…@{}", url.scheme(), url.host_str().unwrap_or_default());
+        return Err(refused(&host, "credentials do not belong into it; use a key file, the environment or a profile"));
+    }
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(refused(text, "it must start with https:// and a host"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refused(text, "it must end with its path, without ? and #"));
+    }
+    Ok(url)
+}
+
+/// Whether two base URLs are one: by scheme, host, port and path, however they are spelled.
+fn same_server(a: &Url, b: &Url) -> bool {
+    let parts = |url: &Url| (url.origin().ascii_serialization(), url.path().trim_end_matches('/').to_owned());
+    parts(a) == parts(b)
+}
+
+fn credential(
+    environment: &Environment,
+    files: &Files,
+    chosen: &Choice,
+    base_url: &Sourced<String>,
+    directories: &Directories,
+) -> Result<Sourced<Credential>, SettingsError> {
+    if let Some(file) = &files.api_key {
+        let source = Source::Flag("--api-key-file");
+        return checked(Credential::ApiKey(SecretString::from(text_of(file)?.trim())), source);
+    }
+    if let Some(key) = present(environment.api_key.as_ref()) {
+        return checked(Credential::ApiKey(key), Source::Environment(API_KEY_VARIABLE));
+    }
+    if let Some(token) = present(environment.token.as_ref()) {
+        return checked(Credential::Token(token), Source::Environment(TOKEN_VARIABLE));
+    }
+    let none = |because| SettingsError::NoCredentials { config: directories.own_config(), because };
+    let Some(profile) = &chosen.profile else {
+        return Err(none(chosen.vendor_problem.as_ref().map(ToString::to_string)));
+    };
+    let key = present(profile.profile.api_key.as_ref()).map(Credential::ApiKey);
+    let token = present(profile.profile.token.as_ref()).map(Credential::Token);
+    let Some(found) = key.or(token) else {
+        return Err(none(Some(format!("{} has neither api_key nor token", profile.source()))));
+    };
+    let belongs_to = profile.profile.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL).trim();
+    if !same_server(&parse_url(belongs_to, &profile.source())?, &parse_url(&base_url.value, &base_url.source)?) {
+        return Err(SettingsError::KeyOfAnotherServer(Box::new(KeyOfAnotherServer {
+            profile: profile.source(),
+            belongs_to: belongs_to.to_owned(),
+            base_url: base_url.value.clone(),
+            from: base_url.source.clone(),
+        })));
+    }
+    checked(found, profile.source())
+}
+
+/// The secret without the white space around it, unless there is nothing else.
+fn present(secret: Option<&SecretString>) -> Option<SecretString> {
+    let text = secret?.expose_secret().trim();
+    (!text.is_empty()).then(|| SecretString::from(text))
+}
+
+fn checked(credential: Credential, from: Source) -> Result<Sourced<Credential>, SettingsError> {
+    let (kind, text) = match &credential {
+        Credential::ApiKey(key) => ("key", key.expose_secret()),
+        Credential::Token(token) => ("token", token.expose_secret()),
+    };
+    if text.starts_with("mr_pk_") {
+        return Err(SettingsError::PublishableKey(from));
+    }
+    let reason = if text.is_empty() {
+        "is empty"
+    } else if text.lines().count() > 1 {
+        "has more than one line; it should hold nothing else"
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        "has a space or a character in it that no key has; copy it again"
+    } else {
+        return Ok(Sourced::new(credential, from));
+    };
+    Err(SettingsError::Credential { kind, from, reason })
+}
+
+/// A sentence for each file that a secret came from and that other users can read.
+fn exposed_files(files: &Files, used: &Source) -> Option<String> {
+    let file = match used {
+        Source::Flag(_) => files.api_key.as_ref(),
+        Source::Profile { path, .. } => {
+            [files.own.as_ref(), files.vendor.as_ref()].into_iter().flatten().find(|file| file.path == *path)
+        }
+        Source::Environment(_) | Source::File { .. } | Source::Default => None,
+    }?;
+    let path = file.path.display();
+    file.readable_by_others.then(|| format!("{path} holds a key and can be read by other users; run chmod 600 {path}"))
+}

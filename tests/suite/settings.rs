@@ -1,0 +1,350 @@
+//! Settings: which source wins, what is refused and in which words, and that a key reaches its own server only.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use relay_console::settings::{
+    self, Credential, DEFAULT_BASE_URL, Directories, Environment, Files, Flags, Settings, SettingsError, Source,
+    TextFile,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+const OWN: &str = "/home/op/.config/relay-console/config.toml";
+const VENDOR: &str = "/home/op/.config/mrl/config.toml";
+
+/// Everything that a configuration comes from, said in short.
+#[derive(Default, Clone)]
+struct Sources<'a> {
+    flags: Flags,
+    api_key: &'a str,
+    token: &'a str,
+    base_url: &'a str,
+    own: &'a str,
+    vendor: &'a str,
+    key_file: Option<&'a str>,
+}
+
+fn file(path: &str, text: &str) -> TextFile {
+    TextFile { path: PathBuf::from(path), text: Ok(SecretString::from(text)), readable_by_others: false }
+}
+
+fn directories() -> Directories {
+    Directories { config_home: "/home/op/.config".into(), state_home: "/home/op/.local/state".into() }
+}
+
+impl Sources<'_> {
+    fn environment(&self) -> Environment {
+        let set = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Environment {
+            api_key: set(self.api_key).map(SecretString::from),
+            token: set(self.token).map(SecretString::from),
+            base_url: set(self.base_url),
+            no_color: false,
+        }
+    }
+
+    fn files(&self) -> Files {
+        let there = |path, text: &str| (!text.is_empty()).then(|| file(path, text));
+        Files {
+            own: there(OWN, self.own),
+            vendor: there(VENDOR, self.vendor),
+            api_key: self.key_file.map(|text| file("/run/key", text)),
+        }
+    }
+
+    fn resolve(&self) -> Result<Settings, SettingsError> {
+        settings::resolve(&self.flags, &self.environment(), &self.files(), &directories())
+    }
+
+    fn refusal(&self) -> String {
+        self.resolve().unwrap_err().to_string()
+    }
+}
+
+fn profile(name: &str) -> Flags {
+    Flags { profile: Some(name.into()), ..Flags::default() }
+}
+
+fn base_url(url: &str) -> Flags {
+    Flags { base_url: Some(url.into()), ..Flags::default() }
+}
+
+/// The base URL, the secret with its kind, and where each came from.
+fn summary(settings: &Settings) -> (String, String, String) {
+    let server = &settings.server;
+    let secret = match &server.credential.value {
+        Credential::ApiKey(key) => format!("key {}", key.expose_secret()),
+        Credential::Token(token) => format!("token {}", token.expose_secret()),
+    };
+    (format!("{} from {}", server.base_url.value, server.base_url.source), secret, server.credential.source.to_string())
+}
+
+const TWO_PROFILES: &str = r#"
+current_profile = "prod"
+[profiles.prod]
+api_key = "mr_sk_prod"
+[profiles.lab]
+token = "lab.token"
+base_url = "https://lab.example/api/v1/"
+"#;
+
+#[test]
+fn a_key_in_the_environment_is_enough_and_goes_to_the_default_server() {
+    let settings = Sources { api_key: " mr_sk_env\n", ..Sources::default() }.resolve().unwrap();
+    let expected =
+        (format!("{DEFAULT_BASE_URL} from the default"), "key mr_sk_env".to_owned(), "MODELRELAY_API_KEY".to_owned());
+    assert_eq!(summary(&settings), expected);
+    assert_eq!(settings.server.label(), "api.modelrelay.ai");
+    assert_eq!(settings.server.notices, Vec::<String>::new());
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_which_wins_over_the_profile_which_wins_over_the_default() {
+    let mut sources = Sources { vendor: TWO_PROFILES, flags: profile("lab"), ..Sources::default() };
+    let from_profile = sources.resolve().unwrap();
+    assert_eq!(
+        summary(&from_profile),
+        (
+            format!("https://lab.example/api/v1 from profile \"lab\" in {VENDOR}"),
+            "token lab.token".to_owned(),
+            format!("profile \"lab\" in {VENDOR}")
+        )
+    );
+    assert_eq!(from_profile.server.label(), "lab");
+    sources.base_url = "https://env.example/api/v1";
+    sources.token = "env.token";
+    let from_environment = sources.resolve().unwrap();
+    assert_eq!(
+        summary(&from_environment),
+        (
+            "https://env.example/api/v1 from MODELRELAY_API_BASE_URL".to_owned(),
+            "token env.token".to_owned(),
+            "MODELRELAY_TOKEN".to_owned()
+        )
+    );
+    sources.api_key = "mr_sk_env";
+    assert_eq!(summary(&sources.resolve().unwrap()).1, "key mr_sk_env");
+    sources.flags.base_url = Some("https://flag.example".into());
+    sources.key_file = Some("mr_sk_file\n");
+    assert_eq!(
+        summary(&sources.resolve().unwrap()),
+        ("https://flag.example from --base-url".to_owned(), "key mr_sk_file".to_owned(), "--api-key-file".to_owned())
+    );
+}
+
+#[test]
+fn the_current_profile_is_used_where_none_is_named_ours_before_the_vendors() {
+    let vendor_only = Sources { vendor: TWO_PROFILES, ..Sources::default() }.resolve().unwrap();
+    assert_eq!(summary(&vendor_only).1, "key mr_sk_prod");
+    let own = "current_profile = \"prod\"\n[profiles.prod]\napi_key = \"mr_sk_own\"\n";
+    let both = Sources { own, vendor: TWO_PROFILES, ..Sources::default() }.resolve().unwrap();
+    assert_eq!(summary(&both).1, "key mr_sk_own");
+    let expected = Source::File { field: "current_profile", path: OWN.into() };
+    assert_eq!(both.server.profile.unwrap().source, expected);
+    let named = Sources { own: "current_profile = \"lab\"", vendor: TWO_PROFILES, ..Sources::default() };
+    assert_eq!(summary(&named.resolve().unwrap()).1, "token lab.token");
+}
+
+#[test]
+fn a_profiles_key_never_goes_to_another_base_url() {
+    for (flags, environment) in [
+        (base_url("https://evil.example/api/v1"), ""),
+        (Flags::default(), "https://evil.example/api/v1"),
+        (base_url("http://api.modelrelay.ai/api/v1"), ""),
+        (base_url("https://api.modelrelay.ai:444/api/v1"), ""),
+        (base_url("https://api.modelrelay.ai/api/v2"), ""),
+        (base_url("https://api.modelrelay.ai.evil.example/api/v1"), ""),
+    ] {
+        let sources = Sources { flags, base_url: environment, vendor: TWO_PROFILES, ..Sources::default() };
+        let refusal = sources.refusal();
+        assert!(refusal.contains("goes only to https://api.modelrelay.ai/api/v1"), "{refusal}");
+        assert!(refusal.contains("--api-key-file"), "{refusal}");
+        let with_own_key = Sources { api_key: "mr_sk_env", ..sources };
+        assert_eq!(summary(&with_own_key.resolve().unwrap()).1, "key mr_sk_env");
+    }
+}
+
+#[test]
+fn the_same_server_in_another_spelling_is_the_same_server() {
+    for url in [
+        "https://API.modelrelay.ai:443/api/v1/",
+        "https://api.modelrelay.ai/api/v1",
+        " https://api.modelrelay.ai/api/v1",
+    ] {
+        let sources = Sources { flags: base_url(url), vendor: TWO_PROFILES, ..Sources::default() };
+        assert_eq!(summary(&sources.resolve().unwrap()).1, "key mr_sk_prod", "{url}");
+    }
+}
+
+#[test]
+fn missing_credentials_are_refused_with_every_way_to_give_them() {
+    let refusal = Sources::default().refusal();
+    for phrase in ["MODELRELAY_API_KEY", "mr_sk_", "MODELRELAY_TOKEN", "--api-key-file", OWN, "relay-console demo"] {
+        assert!(refusal.contains(phrase), "{phrase:?} is not in {refusal}");
+    }
+    let bare = Sources {
+        own: "current_profile = \"a\"\n[profiles.a]\nbase_url = \"https://a.example\"",
+        ..Sources::default()
+    };
+    assert!(bare.refusal().contains("profile \"a\""), "{}", bare.refusal());
+    assert!(bare.refusal().contains("has neither api_key nor token"), "{}", bare.refusal());
+}
+
+#[test]
+fn each_wrong_input_is_refused_in_words_that_say_what_and_where() {
+    let own = |text: &'static str| Sources { api_key: "mr_sk_1", own: text, ..Sources::default() };
+    let flags = |flags: Flags| Sources { api_key: "mr_sk_1", flags, ..Sources::default() };
+    let key = |key: &'static str| Sources { api_key: key, ..Sources::default() };
+    let cases: Vec<(Sources, &[&str])> = vec![
+        (own("a = = 1"), &[OWN, "line 1, column 5"]),
+        (
+            own("\n\n[profiles.a]\n  api_kye = \"mr_sk_1\""),
+            &["line 4, column 3", "unknown field `api_kye`", "`api_key`"],
+        ),
+        (own("profiles = 3"), &["line 1, column 12", "invalid type"]),
+        (
+            own("[prices]\n\"a/b\" = { input_cents_per_million = 1 }"),
+            &["line 2", "missing field `output_cents_per_million`"],
+        ),
+        (
+            own("[prices]\n\"a/b\" = { input_cents_per_million = \"3\", output_cents_per_million = 1 }"),
+            &["line 2", "invalid type"],
+        ),
+        (
+            own("[prices]\n\"a/b\" = { input_cents_per_million = -3, output_cents_per_million = 1 }"),
+            &[OWN, "\"a/b\"", "not negative"],
+        ),
+        (
+            own("[prices]\n\"a/b\" = { input_cents_per_million = inf, output_cents_per_million = 1 }"),
+            &["must be finite"],
+        ),
+        (
+            own("[prices]\n\"b\" = { input_cents_per_million = 3, output_cents_per_million = 1 }"),
+            &["\"b\"", "anthropic/claude"],
+        ),
+        (
+            own("current_profile = \"gone\"\n[profiles.a]\n[profiles.b]"),
+            &["no profile \"gone\"", "current_profile in", OWN, "there are: a, b"],
+        ),
+        (flags(profile("gone")), &["no profile \"gone\"", "--profile", "none at all"]),
+        (flags(base_url("api.modelrelay.ai")), &["\"api.modelrelay.ai\"", "--base-url", "not a base URL"]),
+        (flags(base_url("ftp://api.modelrelay.ai/")), &["must start with https://"]),
+        (flags(base_url("https://api.modelrelay.ai/api/v1?x=1")), &["without ? and #"]),
+        (key("mr_pk_1"), &["MODELRELAY_API_KEY", "publishable", "mr_sk_"]),
+        (key("mr_sk_1 mr_sk_2"), &["the key from MODELRELAY_API_KEY", "copy it again"]),
+        (key("mr_sk_é"), &["copy it again"]),
+        (Sources { key_file: Some(" \n"), ..Sources::default() }, &["--api-key-file", "is empty"]),
+        (Sources { key_file: Some("mr_sk_1\nmr_sk_2"), ..Sources::default() }, &["more than one line"]),
+        (Sources { token: "mr_pk_9", ..Sources::default() }, &["MODELRELAY_TOKEN", "publishable"]),
+    ];
+    for (sources, phrases) in cases {
+        let refusal = sources.refusal();
+        for phrase in phrases {
+            assert!(refusal.contains(phrase), "{phrase:?} is not in {refusal:?}");
+        }
+    }
+}
+
+#[test]
+fn a_publishable_key_is_refused_wherever_it_comes_from() {
+    let in_profile = "current_profile = \"a\"\n[profiles.a]\napi_key = \"mr_pk_1\"";
+    for sources in [
+        Sources { api_key: "mr_pk_1", ..Sources::default() },
+        Sources { key_file: Some("mr_pk_1\n"), ..Sources::default() },
+        Sources { own: in_profile, ..Sources::default() },
+        Sources { vendor: in_profile, ..Sources::default() },
+    ] {
+        assert!(matches!(sources.resolve(), Err(SettingsError::PublishableKey(_))));
+    }
+}
+
+#[test]
+fn no_message_and_no_debug_print_shows_a_secret() {
+    let secret = "mr_sk_0123456789";
+    for own in [
+        format!("profiles = \"{secret}\""),
+        format!("[profiles.a]\n{secret} = 1"),
+        format!("[profiles.a]\napi_key = \"{secret}"),
+        format!("[profiles.a]\napi_key = {secret}"),
+        format!("[profiles.a]\napi_key = [\"{secret}\"]"),
+        format!("[profiles]\na = \"{secret}\""),
+    ] {
+        let refusal = Sources { own: &own, ..Sources::default() }.refusal();
+        assert!(!refusal.contains("0123456789"), "{refusal}");
+    }
+    let url = format!("https://user:{secret}@host.example/api");
+    let refusal = Sources { flags: base_url(&url), api_key: "mr_sk_1", ..Sources::default() }.refusal();
+    assert!(refusal.contains("credentials do not belong") && !refusal.contains("0123456789"), "{refusal}");
+    let sources = Sources { api_key: secret, ..Sources::default() };
+    let printed = format!("{:?} {:?} {:?}", sources.environment(), sources.files(), sources.resolve().unwrap());
+    assert!(!printed.contains("0123456789"), "{printed}");
+    let sources = Sources { vendor: TWO_PROFILES, key_file: Some(secret), ..Sources::default() };
+    let printed = format!("{:?} {:?}", sources.files(), sources.resolve().unwrap());
+    assert!(!printed.contains("0123456789") && !printed.contains("mr_sk_prod"), "{printed}");
+}
+
+#[test]
+fn a_wrong_file_of_the_vendor_is_told_of_and_refused_only_when_it_is_needed() {
+    let broken = "[profiles.prod\n";
+    let not_needed = Sources { api_key: "mr_sk_1", vendor: broken, ..Sources::default() }.resolve().unwrap();
+    assert_eq!(not_needed.server.notices.len(), 1);
+    assert!(not_needed.server.notices[0].contains(VENDOR), "{:?}", not_needed.server.notices);
+    let needed = Sources { flags: profile("prod"), vendor: broken, ..Sources::default() }.refusal();
+    assert!(needed.contains("line 1"), "{needed}");
+    let nothing_else = Sources { vendor: broken, ..Sources::default() }.refusal();
+    assert!(nothing_else.contains(VENDOR) && nothing_else.contains("no credentials"), "{nothing_else}");
+    let unknown_fields = "[profiles.prod]\napi_key = \"mr_sk_1\"\nproject_id = \"p\"\noutput = \"json\"\nnew = 1";
+    assert!(Sources { flags: profile("prod"), vendor: unknown_fields, ..Sources::default() }.resolve().is_ok());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let sources = Sources { api_key: "mr_sk_1", ..Sources::default() };
+    let unreadable = |path: &str| TextFile { text: Err("permission denied".into()), ..file(path, "") };
+    let own = Files { own: Some(unreadable(OWN)), ..Files::default() };
+    let key = Files { api_key: Some(unreadable("/run/key")), ..Files::default() };
+    for (files, path) in [(own, OWN), (key, "/run/key")] {
+        let error = settings::resolve(&sources.flags, &sources.environment(), &files, &directories()).unwrap_err();
+        assert!(error.to_string().contains(&format!("cannot read {path}: permission denied")), "{error}");
+    }
+}
+
+#[test]
+fn credentials_that_do_not_come_from_the_chosen_profile_and_files_that_others_read_are_told_of() {
+    let sources = Sources { api_key: "mr_sk_1", flags: profile("lab"), vendor: TWO_PROFILES, ..Sources::default() };
+    let notices = sources.resolve().unwrap().server.notices;
+    assert_eq!(
+        notices,
+        [format!("the credentials come from MODELRELAY_API_KEY, not from profile \"lab\" in {VENDOR}")]
+    );
+    let sources = Sources { vendor: TWO_PROFILES, ..Sources::default() };
+    let mut files = sources.files();
+    files.vendor.as_mut().unwrap().readable_by_others = true;
+    let settings = settings::resolve(&sources.flags, &sources.environment(), &files, &directories()).unwrap();
+    assert!(settings.server.notices[0].contains(&format!("chmod 600 {VENDOR}")), "{:?}", settings.server.notices);
+}
+
+#[test]
+fn preferences_need_no_credentials_and_carry_the_prices() {
+    let own = "[prices]\n\"anthropic/claude\" = { input_cents_per_million = 300, output_cents_per_million = 1500.5 }";
+    let sources = Sources { own, ..Sources::default() };
+    let defaults = settings::preferences(&sources.flags, &sources.environment(), &sources.files()).unwrap();
+    assert!(defaults.include_output && defaults.color && !defaults.ascii && !defaults.mouse);
+    assert_eq!(defaults.idle_timeout, Duration::from_secs(15));
+    let price = defaults.prices["anthropic/claude"];
+    assert_eq!(
+        (price.input_cents_per_million, price.output_cents_per_million).partial_cmp(&(300.0, 1500.5)),
+        Some(std::cmp::Ordering::Equal)
+    );
+    let flags = Flags {
+        no_output: true,
+        ascii: true,
+        mouse: true,
+        idle_timeout: Some(Duration::from_secs(3)),
+        ..Flags::default()
+    };
+    let environment = Environment { no_color: true, ..Environment::default() };
+    let set = settings::preferences(&flags, &environment, &Files::default()).unwrap();
+    assert!(!set.include_output && !set.color && set.ascii && set.mouse);
+    assert_eq!(set.idle_timeout, Duration::from_secs(3));
+}
