@@ -1,0 +1,150 @@
+//! The signals of the operating system as values.
+//!
+//! Owns which signals are listened to and the exit code of each. Does not act on them: the loop leaves, suspends or
+//! goes on. The rule that must stay true: while the console runs, none of these ends the process before the terminal
+//! is given back.
+
+/// A signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT from outside: in raw mode `Ctrl-C` is a key.
+    Interrupt,
+    /// SIGTERM
+    Terminate,
+    /// SIGHUP: the terminal is gone, or goes now.
+    HangUp,
+    /// SIGTSTP from outside: in raw mode `Ctrl-Z` is a key.
+    Suspend,
+    /// SIGCONT: the process was stopped and goes on.
+    Continue,
+}
+
+impl Signal {
+    /// The exit code of a process that this signal ends: 128 and the signal's number.
+    #[must_use]
+    pub fn exit_code(self) -> Option<u8> {
+        match self {
+            Self::HangUp => Some(129),
+            Self::Interrupt => Some(130),
+            Self::Terminate => Some(143),
+            Self::Suspend | Self::Continue => None,
+        }
+    }
+}
+
+#[cfg(unix)]
+pub use unix::Signals;
+
+#[cfg(unix)]
+mod unix {
+    use std::io;
+
+    use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+    use super::Signal;
+
+    /// Listens from the moment it is made until it is dropped.
+    #[derive(Debug)]
+    pub struct Signals {
+        interrupt: Stream,
+        terminate: Stream,
+        hang_up: Stream,
+        suspend: Stream,
+        proceed: Stream,
+    }
+
+    impl Signals {
+        /// Starts to listen; needs a running tokio runtime.
+        ///
+        /// # Errors
+        /// When the operating system refuses.
+        pub fn listen() -> io::Result<Self> {
+            let kind = |signal: rustix::process::Signal| SignalKind::from_raw(signal.as_raw());
+            Ok(Self {
+                interrupt: signal(SignalKind::interrupt())?,
+                terminate: signal(SignalKind::terminate())?,
+                hang_up: signal(SignalKind::hangup())?,
+                suspend: signal(kind(rustix::process::Signal::TSTP))?,
+                proceed: signal(kind(rustix::process::Signal::CONT))?,
+            })
+        }
+
+        /// The next signal. Nothing is lost when the future is dropped.
+        pub async fn next(&mut self) -> Signal {
+            tokio::select! {
+                // In this order: who wants the process gone is heard before who wants it stopped.
+                biased;
+                Some(()) = self.hang_up.recv() => Signal::HangUp,
+                Some(()) = self.terminate.recv() => Signal::Terminate,
+                Some(()) = self.interrupt.recv() => Signal::Interrupt,
+                Some(()) = self.suspend.recv() => Signal::Suspend,
+                Some(()) = self.proceed.recv() => Signal::Continue,
+                else => std::future::pending().await,
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub use elsewhere::Signals;
+
+#[cfg(not(unix))]
+mod elsewhere {
+    use std::io;
+
+    use super::Signal;
+
+    /// Listens for an interruption, the only signal that there is here.
+    #[derive(Debug)]
+    pub struct Signals;
+
+    impl Signals {
+        /// Starts to listen.
+        ///
+        /// # Errors
+        /// Never.
+        pub fn listen() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        /// The next signal.
+        pub async fn next(&mut self) -> Signal {
+            match tokio::signal::ctrl_c().await {
+                Ok(()) => Signal::Interrupt,
+                Err(_) => std::future::pending().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::process::{getpid, kill_process};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_signal_arrives_as_its_value_and_does_not_end_the_process() {
+        let mut signals = Signals::listen().unwrap();
+        for (number, expected) in [
+            (rustix::process::Signal::HUP, Signal::HangUp),
+            (rustix::process::Signal::TERM, Signal::Terminate),
+            (rustix::process::Signal::INT, Signal::Interrupt),
+            (rustix::process::Signal::TSTP, Signal::Suspend),
+            (rustix::process::Signal::CONT, Signal::Continue),
+        ] {
+            kill_process(getpid(), number).unwrap();
+            let heard = tokio::time::timeout(Duration::from_secs(10), signals.next()).await.unwrap();
+            assert_eq!(heard, expected);
+        }
+    }
+
+    #[test]
+    fn exit_codes_are_128_and_the_number_of_the_signal() {
+        let codes = [Signal::HangUp, Signal::Interrupt, Signal::Terminate, Signal::Suspend].map(Signal::exit_code);
+        assert_eq!(codes, [Some(129), Some(130), Some(143), None]);
+    }
+}

@@ -1,0 +1,271 @@
+//! The terminal: entering it, drawing on it, giving it back.
+//!
+//! Owns the writer, which turns a frame into one write that the terminal shows at once (`?2026`), and the guard that
+//! leaves on every way out. Which bytes turn what on is the matter of [`modes`]; what is drawn is the view's.
+//!
+//! The rule that must stay true: between [`Terminal::enter`] and leaving, nothing else writes to the terminal.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::rc::Rc;
+
+use ratatui::Frame;
+use ratatui::backend::CrosstermBackend;
+
+use super::{modes, panics};
+
+/// Who asks the process to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuspendedBy {
+    /// The operator, by a key: the whole job is stopped, as the terminal would do, so that the shell takes over even
+    /// where something like `cargo run` waits for this process.
+    Key,
+    /// A signal to this process.
+    Signal,
+}
+
+/// The terminal while the console has it. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Terminal {
+    screen: ratatui::Terminal<CrosstermBackend<FrameWriter>>,
+    writer: FrameWriter,
+    mouse: bool,
+}
+
+impl Terminal {
+    /// Takes the terminal: raw mode, the alternate screen, pastes and focus reported. Also sets the panic hook, with
+    /// the calling thread as the one that draws.
+    ///
+    /// # Errors
+    /// When standard input or output is no terminal, or it cannot be set.
+    pub fn enter(mouse: bool) -> io::Result<Self> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "standard input and output must be a terminal"));
+        }
+        panics::install();
+        // With NO_COLOR the library writes sequences that also wipe bold and reverse; the theme leaves the colours
+        // out instead.
+        crossterm::style::force_color_output(true);
+        let writer = FrameWriter::new(modes::output()?);
+        let screen = ratatui::Terminal::new(CrosstermBackend::new(writer.clone()))?;
+        let terminal = Self { screen, writer, mouse };
+        // From here on dropping undoes what has been done.
+        modes::enter(mouse)?;
+        Ok(terminal)
+    }
+
+    /// Draws one frame: one write, and none where the frame is as the one before.
+    ///
+    /// # Errors
+    /// When the terminal does not take it; it is gone then.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        let drawn = self.screen.draw(draw).map(|_| ());
+        let written = self.writer.end_frame();
+        drawn.and(written)
+    }
+
+    /// Forgets what stands on the screen, so that the next frame is drawn whole.
+    ///
+    /// # Errors
+    /// When the size of the terminal cannot be read.
+    pub fn clear(&mut self) -> io::Result<()> {
+        // Not the library's `clear`: that one asks the terminal where the cursor is, and the answer would be read by
+        // whoever reads the keys.
+        let size = self.screen.size()?;
+        self.screen.resize(size.into())
+    }
+
+    /// Rings the bell.
+    ///
+    /// # Errors
+    /// When the terminal does not take it.
+    pub fn bell(&mut self) -> io::Result<()> {
+        self.writer.write_now(b"\x07")
+    }
+
+    /// Puts `text` on the clipboard, as far as the terminal does that (OSC 52); it gives no answer.
+    ///
+    /// # Errors
+    /// When the terminal does not take it.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        crossterm::queue!(bytes, crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))?;
+        self.writer.write_now(&bytes)
+    }
+
+    /// Gives the terminal back. Doing it again does nothing.
+    ///
+    /// # Errors
+    /// When the terminal does not take it.
+    pub fn leave(&mut self) -> io::Result<()> {
+        self.writer.discard();
+        modes::leave()
+    }
+
+    /// Takes the terminal again after [`Terminal::leave`], with an empty screen.
+    ///
+    /// # Errors
+    /// When it cannot be set, or is gone.
+    pub fn enter_again(&mut self) -> io::Result<()> {
+        modes::enter(self.mouse)?;
+        self.clear()
+    }
+
+    /// Gives the terminal back, stops the process, and takes the terminal again when the process goes on.
+    ///
+    /// # Errors
+    /// When the terminal cannot be set afterwards.
+    #[cfg(unix)]
+    pub fn suspend(&mut self, by: SuspendedBy) -> io::Result<()> {
+        use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
+        self.leave()?;
+        let stdin = io::stdin();
+        let is_foreground_job = rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == getpgrp());
+        // Not SIGTSTP: it is listened to, and the system drops it where no shell is the parent.
+        if by == SuspendedBy::Key && is_foreground_job {
+            kill_current_process_group(Signal::STOP)?;
+        } else {
+            kill_process(getpid(), Signal::STOP)?;
+        }
+        self.enter_again()
+    }
+
+    /// Does nothing: there is no job control here.
+    ///
+    /// # Errors
+    /// Never.
+    #[cfg(not(unix))]
+    pub fn suspend(&mut self, _: SuspendedBy) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // There is nobody left to tell.
+        let _ = self.leave();
+    }
+}
+
+/// Collects what the backend writes and hands it to the terminal in one piece.
+///
+/// The backend flushes several times a frame and buffers nothing itself: a full frame would be a hundred writes, and a
+/// terminal would show it in parts.
+#[derive(Debug, Clone)]
+struct FrameWriter(Rc<RefCell<Collected>>);
+
+#[derive(Debug)]
+struct Collected {
+    bytes: Vec<u8>,
+    out: File,
+}
+
+impl FrameWriter {
+    fn new(out: File) -> Self {
+        Self(Rc::new(RefCell::new(Collected { bytes: modes::BEGIN_FRAME.to_vec(), out })))
+    }
+
+    fn end_frame(&self) -> io::Result<()> {
+        let Collected { bytes, out } = &mut *self.0.borrow_mut();
+        if bytes.len() == modes::BEGIN_FRAME.len() {
+            return Ok(());
+        }
+        bytes.extend_from_slice(modes::END_FRAME);
+        let written = out.write_all(bytes);
+        bytes.truncate(modes::BEGIN_FRAME.len());
+        written
+    }
+
+    fn discard(&self) {
+        self.0.borrow_mut().bytes.truncate(modes::BEGIN_FRAME.len());
+    }
+
+    fn write_now(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.borrow_mut().out.write_all(bytes)
+    }
+}
+
+impl Write for FrameWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixDatagram;
+
+    use ratatui::layout::{Position, Rect};
+    use ratatui::widgets::Paragraph;
+    use ratatui::{TerminalOptions, Viewport};
+
+    use super::*;
+
+    /// A place to write to where each write stays apart: a datagram each.
+    fn datagrams() -> (File, UnixDatagram) {
+        let (write, read) = UnixDatagram::pair().unwrap();
+        read.set_nonblocking(true).unwrap();
+        (File::from(std::os::fd::OwnedFd::from(write)), read)
+    }
+
+    fn writes(read: &UnixDatagram) -> Vec<Vec<u8>> {
+        let mut buffer = vec![0; 1 << 16];
+        std::iter::from_fn(|| read.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec())).collect()
+    }
+
+    #[test]
+    fn a_frame_with_a_cursor_is_one_write_shown_at_once() {
+        let (out, read) = datagrams();
+        let writer = FrameWriter::new(out);
+        let viewport = Viewport::Fixed(Rect::new(0, 0, 80, 24));
+        let mut screen =
+            ratatui::Terminal::with_options(CrosstermBackend::new(writer.clone()), TerminalOptions { viewport })
+                .unwrap();
+        for text in ["first", "second"] {
+            screen
+                .draw(|frame| {
+                    frame.render_widget(Paragraph::new(text), frame.area());
+                    frame.set_cursor_position(Position::new(1, 1));
+                })
+                .unwrap();
+            writer.end_frame().unwrap();
+            let written = writes(&read);
+            assert_eq!(written.len(), 1, "{written:?}");
+            assert!(written[0].starts_with(modes::BEGIN_FRAME) && written[0].ends_with(modes::END_FRAME));
+        }
+        writer.end_frame().unwrap();
+        assert_eq!(writes(&read), Vec::<Vec<u8>>::new(), "nothing drawn, nothing written");
+    }
+
+    #[test]
+    fn a_frame_that_was_not_finished_is_not_written_after_leaving() {
+        let (out, read) = datagrams();
+        let mut writer = FrameWriter::new(out);
+        writer.write_all(b"half a fra").unwrap();
+        writer.discard();
+        writer.end_frame().unwrap();
+        assert_eq!(writes(&read), Vec::<Vec<u8>>::new());
+    }
+
+    #[test]
+    fn a_terminal_that_is_gone_is_an_error_and_the_next_frame_starts_afresh() {
+        let (mut reader, out) = io::pipe().unwrap();
+        let writer = FrameWriter::new(File::from(std::os::fd::OwnedFd::from(out)));
+        writer.clone().write_all(b"frame").unwrap();
+        writer.end_frame().unwrap();
+        let mut seen = vec![0; modes::BEGIN_FRAME.len() + 5 + modes::END_FRAME.len()];
+        reader.read_exact(&mut seen).unwrap();
+        drop(reader);
+        writer.clone().write_all(b"lost").unwrap();
+        assert_eq!(writer.end_frame().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(writer.0.borrow().bytes, modes::BEGIN_FRAME);
+    }
+}
