@@ -7,12 +7,13 @@
 //! Rule: [`decode`] looks at one line only; what follows a bad line is not its business.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::ids::{NodeId, PlanHash, RequestId, RunId};
@@ -991,6 +992,14 @@ pub struct ProtocolError {
     pub line: bytes::Bytes,
 }
 
+impl ProtocolError {
+    /// A line of `bytes` bytes, over `limit`, of which only `prefix` was kept.
+    #[must_use]
+    pub fn too_long(bytes: u64, limit: u64, prefix: bytes::Bytes) -> Self {
+        Self { problem: Problem::TooLong { bytes, limit }, seq: claimed_seq(&prefix), line: prefix }
+    }
+}
+
 impl fmt::Debug for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProtocolError")
@@ -1040,14 +1049,38 @@ fn decode_text(line: &[u8]) -> Result<Decoded, Problem> {
     }))
 }
 
-/// The seq that a broken line claims, where one can still be read.
+/// The seq that a broken line claims, where one can still be read: also from a line that breaks off behind it.
 fn claimed_seq(line: &[u8]) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Claim {
-        seq: u64,
-    }
     let text = String::from_utf8_lossy(line);
-    serde_json::from_str::<Claim>(&text).ok().map(|claim| claim.seq).filter(|seq| *seq > 0)
+    let claim = Cell::new(None);
+    // Where the line is broken this fails, and what was read before stands in the cell.
+    let _ = serde_json::Deserializer::from_str(&text).deserialize_map(ClaimReader(&claim));
+    claim.get().filter(|seq| *seq > 0)
+}
+
+/// Notes an object's `seq` once the next field's name, or the object's end, proves that its number is whole.
+struct ClaimReader<'c>(&'c Cell<Option<u64>>);
+
+impl<'de> Visitor<'de> for ClaimReader<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        let mut claim = None;
+        while let Some(name) = map.next_key::<String>()? {
+            self.0.set(claim);
+            if name == "seq" {
+                claim = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        self.0.set(claim);
+        Ok(())
+    }
 }
 
 impl Serialize for Event {
