@@ -25,6 +25,8 @@ pub mod retry;
 pub mod run;
 pub mod tool;
 
+pub use client::{Client, ClientConfig, ClientSource, Credentials, EventStream, Reply};
+pub use error::{Error, StreamError};
 pub use event::{Event, EventBody, ProtocolError};
 pub use ids::{CallId, NodeId, PlanHash, RequestId, RunId, ToolName};
 pub use run::{NodeStatus, NodeType, Provider, RunSnapshot, RunStatus};

@@ -1,1 +1,102 @@
-//! Placeholder, being written.
+//! When a request is tried again and how long to wait, as pure functions: chance and time are arguments.
+//!
+//! Source: `wire/README.md`, "Errors". Owns no clock and no loop: [`super::client`] retries reads by it, the
+//! submission machine takes its delays from it, and the feed has a back-off of its own with a longer reach.
+
+use std::time::Duration;
+
+use super::error::Error;
+
+/// How often a read is tried in all.
+pub const ATTEMPTS: u32 = 3;
+
+/// The wait after the first failure, before jitter.
+pub const BASE: Duration = Duration::from_millis(300);
+
+/// The longest wait, before jitter.
+pub const LIMIT: Duration = Duration::from_secs(5);
+
+/// The longest `Retry-After` that is waited for; a longer one is the caller's to show.
+pub const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(60);
+
+/// Whether an answer of this status may change when asked again.
+#[must_use]
+pub fn is_retryable_status(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..=599)
+}
+
+/// `base` doubled with every failure after the first, at most `limit`, times 0.5 to 1.5 by `jitter` in `0.0..=1.0`.
+#[must_use]
+pub fn exponential(base: Duration, limit: Duration, failures: u32, jitter: f64) -> Duration {
+    let doubled = base.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    doubled.min(limit).mul_f64(0.5 + jitter.clamp(0.0, 1.0))
+}
+
+/// The wait before the next attempt after `failures` failed ones, at least what the server asked for.
+#[must_use]
+pub fn delay(failures: u32, retry_after: Option<Duration>, jitter: f64) -> Duration {
+    let own = exponential(BASE, LIMIT, failures, jitter);
+    retry_after.map_or(own, |asked| own.max(asked.min(RETRY_AFTER_LIMIT)))
+}
+
+/// How long to wait before reading again after `attempts` attempts, the last of which failed with `error`; `None` when it is to
+/// be reported instead: not retryable, tried often enough, or to be left alone for longer than anyone waits.
+#[must_use]
+pub fn after(attempts: u32, error: &Error, jitter: f64) -> Option<Duration> {
+    let patient = error.retry_after().is_none_or(|asked| asked <= RETRY_AFTER_LIMIT);
+    (attempts < ATTEMPTS && error.is_retryable() && patient).then(|| delay(attempts, error.retry_after(), jitter))
+}
+
+/// A random number in `0.0..1.0`, to be given as a jitter.
+#[must_use]
+pub fn jitter() -> f64 {
+    let (high, _) = uuid::Uuid::new_v4().as_u64_pair();
+    // The top 32 bits are random in a version 4 UUID.
+    f64::from(u32::try_from(high >> 32).unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_wait_starts_at_300_ms_doubles_and_stops_at_5_s() {
+        let waits: Vec<u64> =
+            (1..=7).map(|failures| u64::try_from(delay(failures, None, 0.5).as_millis()).unwrap()).collect();
+        assert_eq!(waits, [300, 600, 1200, 2400, 4800, 5000, 5000]);
+    }
+
+    #[test]
+    fn a_retry_after_is_honoured_up_to_60_s_and_never_shortens_the_wait() {
+        assert_eq!(delay(1, Some(Duration::from_secs(7)), 0.5), Duration::from_secs(7));
+        assert_eq!(delay(1, Some(Duration::from_secs(3600)), 0.5), Duration::from_secs(60));
+        assert_eq!(delay(5, Some(Duration::ZERO), 0.5), Duration::from_millis(4800));
+    }
+
+    #[test]
+    fn only_statuses_that_may_change_are_tried_again() {
+        for status in [408, 429, 500, 502, 503, 504, 599] {
+            assert!(is_retryable_status(status), "{status}");
+        }
+        for status in [200, 301, 400, 401, 403, 404, 409, 422, 600] {
+            assert!(!is_retryable_status(status), "{status}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_keeps_a_wait_between_half_and_one_and_a_half(failures in 1_u32..100, jitter in 0.0_f64..=1.0) {
+            let middle = delay(failures, None, 0.5);
+            let wait = delay(failures, None, jitter);
+            prop_assert!(wait >= middle.mul_f64(0.499) && wait <= middle.mul_f64(1.501));
+        }
+    }
+
+    #[test]
+    fn chance_stays_within_its_bounds() {
+        assert!((0..1000).all(|_| (0.0..1.0).contains(&jitter())));
+        assert!((0..100).map(|_| jitter()).any(|chance| chance > 0.5));
+    }
+}
