@@ -4,13 +4,108 @@
 //! until the run has ended or the feed is dropped. Promise "nothing missed": every event is sent once, in seq order; a
 //! duplicate is dropped and counted; a gap is read again, three times with back-off, and only then sent on as a
 //! permanent [`FeedItem::Gap`]; a rejected line whose seq can be read takes its place as [`FeedItem::Rejected`].
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | `sequence` | each event once, in order: duplicates, gaps, rejected lines; pure |
+//! | `backoff` | how long to wait after a failure; pure |
+//! | `source` | where a run is read from |
+//! | `follow` | from one connection to the next: refused, retrying, ended |
+//! | `session` | one connection: snapshot, history, live stream, probe |
+//! | `outbox` | what is on its way to the receiver, in bounded batches |
 
+mod backoff;
+mod follow;
+mod outbox;
+pub mod sequence;
+mod session;
+mod source;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
 
+use crate::api::client::ClientSource;
 use crate::api::event::{Event, ProtocolError};
+use crate::api::ids::RunId;
 use crate::api::run::RunSnapshot;
+use follow::Follower;
+use source::Server;
+
+/// How a run is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedConfig {
+    /// Events up to this seq are known already; 0 for none.
+    pub after_seq: u64,
+    /// Whether outputs come inline.
+    pub include_output: bool,
+    /// After so much silence the link is stale, and is probed.
+    pub idle_timeout: Duration,
+}
+
+impl Default for FeedConfig {
+    fn default() -> Self {
+        Self { after_seq: 0, include_output: true, idle_timeout: Duration::from_secs(15) }
+    }
+}
+
+/// Follows runs.
+#[derive(Debug)]
+pub struct Feed;
+
+impl Feed {
+    /// Starts a task that follows `run_id` and says everything into `tx`, until the handle is stopped or dropped, or
+    /// the receiver is. Waits for the receiver when the channel is full: so does the server then. Needs a tokio
+    /// runtime.
+    #[must_use = "dropping the handle stops the feed"]
+    pub fn spawn(clients: ClientSource, run_id: RunId, config: FeedConfig, tx: mpsc::Sender<FeedUpdate>) -> FeedHandle {
+        let signals = Arc::new(Signals::default());
+        let follower = Follower::new(Server::new(clients, run_id), run_id, config, tx, Arc::clone(&signals));
+        tokio::spawn(follower.run());
+        FeedHandle { signals }
+    }
+}
+
+/// What a [`FeedHandle`] can tell its feed. Each is a flag: telling it twice before it is heard is telling it once.
+#[derive(Debug, Default)]
+struct Signals {
+    reconnect: Notify,
+    probe: Notify,
+    stop: CancellationToken,
+}
+
+/// Steers a feed; stops it when dropped.
+#[derive(Debug)]
+pub struct FeedHandle {
+    signals: Arc<Signals>,
+}
+
+impl FeedHandle {
+    /// Reads the credentials again and connects at once, whatever the link's state.
+    pub fn reconnect_now(&self) {
+        self.signals.reconnect.notify_one();
+    }
+
+    /// Doubts the link and probes it: after the program was stopped, or the clock has jumped. Without a connection
+    /// the next one is probed.
+    pub fn probe_now(&self) {
+        self.signals.probe.notify_one();
+    }
+
+    /// Stops the feed: nothing more is sent.
+    pub fn stop(&self) {
+        self.signals.stop.cancel();
+    }
+}
+
+impl Drop for FeedHandle {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
 
 /// What the feed has to say.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +144,7 @@ pub enum FeedItem {
 /// The state of the link to the server, true at all times.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LinkState {
-    /// The first connection is being made.
+    /// A connection is being made: the first one, or the one after an outage.
     Connecting,
     /// Connected; reading what happened before.
     CatchingUp {
@@ -80,3 +175,6 @@ pub enum LinkState {
         cause: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! From one connection to the next: what each one ended in, and when the next is due.
+//!
+//! Rule: whatever happens, the task goes on until it is stopped or nobody listens; every wait is shown, and an
+//! operator's "now" ends it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::backoff::Backoff;
+use super::outbox::{Closed, Outbox};
+use super::sequence::Sequence;
+use super::source::Source;
+use super::{FeedConfig, FeedUpdate, LinkState, Signals};
+use crate::api::error::{Class, Error};
+use crate::api::ids::RunId;
+use crate::api::retry;
+
+/// What a connection ended in.
+#[derive(Debug, PartialEq)]
+pub(super) enum End {
+    /// The run has ended, and every event of it was read.
+    Ended,
+    /// The server refuses; asking again would not help.
+    Refused { cause: String },
+    /// It is to be made again after a wait.
+    Failed { cause: String, retry_after: Option<Duration> },
+    /// It is to be made again at once: another one has more to say.
+    Reopen,
+    /// Nobody listens.
+    Closed,
+}
+
+impl From<Closed> for End {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        let (cause, retry_after) = (error.to_string(), error.retry_after());
+        match error.class() {
+            Class::Setting | Class::Unauthorized | Class::NotFound | Class::Invalid => Self::Refused { cause },
+            Class::Conflict | Class::Unavailable | Class::Protocol => Self::Failed { cause, retry_after },
+        }
+    }
+}
+
+/// The feed's task.
+pub(super) struct Follower<S> {
+    /// Shared with probes, which run beside the stream.
+    pub(super) source: Arc<S>,
+    pub(super) config: FeedConfig,
+    pub(super) signals: Arc<Signals>,
+    pub(super) outbox: Outbox,
+    pub(super) sequence: Sequence,
+    pub(super) backoff: Backoff,
+    /// Whether the run's last event was applied.
+    pub(super) run_ended: bool,
+}
+
+impl<S: Source> Follower<S> {
+    pub(super) fn new(
+        source: S,
+        run_id: RunId,
+        config: FeedConfig,
+        tx: mpsc::Sender<FeedUpdate>,
+        signals: Arc<Signals>,
+    ) -> Self {
+        Self {
+            source: Arc::new(source),
+            config,
+            signals,
+            outbox: Outbox::new(tx),
+            sequence: Sequence::new(run_id, config.after_seq),
+            backoff: Backoff::default(),
+            run_ended: false,
+        }
+    }
+
+    /// Follows the run until it is told to stop, or nobody listens.
+    pub(super) async fn run(mut self) {
+        let signals = Arc::clone(&self.signals);
+        let listener = self.outbox.listener();
+        tokio::select! {
+            biased;
+            () = signals.stop.cancelled() => {}
+            () = listener.closed() => {}
+            () = async { while self.connect_once().await.is_ok() {} } => {}
+        }
+    }
+
+    /// One connection and the wait after it.
+    async fn connect_once(&mut self) -> Result<(), Closed> {
+        let signals = Arc::clone(&self.signals);
+        let end = tokio::select! {
+            biased;
+            () = signals.reconnect.notified() => {
+                self.renew();
+                End::Reopen
+            }
+            end = self.session() => end,
+        };
+        tracing::debug!(?end, last_seq = self.sequence.last(), "a connection has ended");
+        match end {
+            End::Closed => return Err(Closed),
+            End::Reopen => {}
+            End::Ended => self.rest(LinkState::Ended).await?,
+            End::Refused { cause } => self.rest(LinkState::Refused { cause }).await?,
+            End::Failed { cause, retry_after } => {
+                let wait = self.backoff.fail(retry_after, retry::jitter());
+                self.outbox.link(LinkState::Retrying { at: Timestamp::now() + wait, wait, cause }).await?;
+                if tokio::time::timeout(wait, signals.reconnect.notified()).await.is_ok() {
+                    self.renew();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says `state` and does nothing more until the operator asks again.
+    async fn rest(&mut self, state: LinkState) -> Result<(), Closed> {
+        self.outbox.link(state).await?;
+        let signals = Arc::clone(&self.signals);
+        signals.reconnect.notified().await;
+        self.renew();
+        Ok(())
+    }
+
+    /// Reads the credentials again and starts the back-off anew, as the operator's "now" asks.
+    fn renew(&mut self) {
+        self.source.refresh();
+        self.backoff.reset();
+    }
+}

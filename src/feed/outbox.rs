@@ -1,0 +1,94 @@
+//! What is on its way to the receiver: items in bounded batches, and link states without repeats.
+//!
+//! Rule: nothing that was taken from a stream is lost when a wait for the receiver is given up, because items stay
+//! here until the channel has room for them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::{FeedItem, FeedUpdate, LinkState};
+
+/// A batch holds at most so many items: what a frame can fold without being late.
+const ITEMS: usize = 256;
+
+/// A batch holds at most about so many bytes of lines (the last one may go over it).
+const BYTES: usize = 1024 * 1024;
+
+/// A batch is collected for at most so long, while a stream is never empty.
+const TIME: Duration = Duration::from_millis(20);
+
+/// The receiver is gone: there is nobody to follow the run for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Closed;
+
+/// The sending side of a feed.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    tx: mpsc::Sender<FeedUpdate>,
+    items: Vec<FeedItem>,
+    bytes: usize,
+    begun: Option<Instant>,
+    link: Option<LinkState>,
+}
+
+impl Outbox {
+    pub(super) fn new(tx: mpsc::Sender<FeedUpdate>) -> Self {
+        Self { tx, items: Vec::new(), bytes: 0, begun: None, link: None }
+    }
+
+    /// The batch that is being collected; `bytes` more of lines went into it.
+    pub(super) fn batch(&mut self, bytes: usize) -> &mut Vec<FeedItem> {
+        self.begun.get_or_insert_with(Instant::now);
+        self.bytes += bytes;
+        &mut self.items
+    }
+
+    /// Whether the batch is to be sent before more is taken.
+    pub(super) fn is_full(&self) -> bool {
+        self.items.len() >= ITEMS || self.bytes >= BYTES || self.begun.is_some_and(|begun| begun.elapsed() >= TIME)
+    }
+
+    /// Sends the batch, where there is one.
+    pub(super) async fn flush(&mut self) -> Result<(), Closed> {
+        self.bytes = 0;
+        self.begun = None;
+        if !self.items.is_empty() {
+            let permit = self.tx.reserve().await.map_err(|_| Closed)?;
+            permit.send(FeedUpdate::Items(std::mem::take(&mut self.items)));
+        }
+        Ok(())
+    }
+
+    /// Sends what is neither an item nor a link state, after the items before it.
+    pub(super) async fn send(&mut self, update: FeedUpdate) -> Result<(), Closed> {
+        self.flush().await?;
+        self.tx.send(update).await.map_err(|_| Closed)
+    }
+
+    /// Says the link's state, after the items before it, unless it was the last one said.
+    pub(super) async fn link(&mut self, state: LinkState) -> Result<(), Closed> {
+        self.flush().await?;
+        if self.link.as_ref() != Some(&state) {
+            let permit = self.tx.reserve().await.map_err(|_| Closed)?;
+            permit.send(FeedUpdate::Link(state.clone()));
+            self.link = Some(state);
+        }
+        Ok(())
+    }
+
+    /// Says that the link is stale, keeping the time of an earlier doubt.
+    pub(super) async fn stale(&mut self, since: Timestamp) -> Result<(), Closed> {
+        match self.link {
+            Some(LinkState::Stale { .. }) => Ok(()),
+            _ => self.link(LinkState::Stale { since }).await,
+        }
+    }
+
+    /// A second hold on the channel, to notice when the receiver is gone.
+    pub(super) fn listener(&self) -> mpsc::Sender<FeedUpdate> {
+        self.tx.clone()
+    }
+}

@@ -1,0 +1,313 @@
+//! One connection: the snapshot, the history, then the live stream with its probe.
+//!
+//! The history is read to its end without waiting before the live stream is opened, so that "caught up" is a fact
+//! and not a guess. A server that keeps that answer open all the same is taken to be caught up once it sends a
+//! keepalive or is quiet for five seconds.
+//!
+//! Rule: every future here may be dropped at any await (the operator's "now" does so); what was taken from a stream
+//! is in the sequence and the outbox by then, or was not taken.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::follow::{End, Follower};
+use super::outbox::Closed;
+use super::sequence::Effect;
+use super::source::Source;
+use super::{FeedUpdate, LinkState};
+use crate::api::client::{EventsQuery, Reply, StreamItem};
+use crate::api::error::{Error, StreamError};
+use crate::api::run::RunSnapshot;
+
+/// A history that is quiet for so long without ending comes from a server that keeps it open.
+const HISTORY_QUIET: Duration = Duration::from_secs(5);
+
+/// How often the snapshot is read after the run's last event before the run counts as ended without it.
+const LAST_READS: u32 = 3;
+
+/// What a probe has found.
+enum Probed {
+    /// The stream has missed something.
+    More,
+    /// The stream has missed nothing.
+    Nothing(Box<Reply<RunSnapshot>>),
+    /// The server does not answer, or refuses.
+    Failed(End),
+}
+
+type Probe = Pin<Box<dyn Future<Output = Probed> + Send>>;
+
+/// Which of the two streams of a connection is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    History,
+    Live,
+}
+
+/// Reading one stream: what the link's state depends on.
+struct Reading {
+    phase: Phase,
+    /// Events applied on this connection, for `CatchingUp`.
+    applied: u64,
+    /// The last sign of life, on both clocks.
+    sign: Instant,
+    sign_at: Timestamp,
+    probe: Option<Probe>,
+    /// Whether the probe was asked for: bytes that were on their way already prove nothing then.
+    doubted: bool,
+}
+
+impl Reading {
+    fn new(phase: Phase, applied: u64) -> Self {
+        Self { phase, applied, sign: Instant::now(), sign_at: Timestamp::now(), probe: None, doubted: false }
+    }
+
+    fn alive(&mut self) {
+        self.sign = Instant::now();
+        self.sign_at = Timestamp::now();
+        if !self.doubted {
+            self.probe = None;
+        }
+    }
+}
+
+impl<S: Source> Follower<S> {
+    /// Connects and reads until something ends it.
+    pub(super) async fn session(&mut self) -> End {
+        match self.connect_and_read().await {
+            Ok(end) | Err(end) => end,
+        }
+    }
+
+    async fn connect_and_read(&mut self) -> Result<End, End> {
+        self.outbox.link(LinkState::Connecting).await?;
+        let snapshot = self.source.snapshot().await?;
+        let terminal = snapshot.value.status.is_terminal();
+        self.deliver(snapshot).await?;
+        let mut applied = 0;
+        loop {
+            let before = self.sequence.last();
+            let stream = self.source.events(self.query(false)).await?;
+            let mut reading = Reading::new(Phase::History, applied);
+            self.outbox.link(LinkState::CatchingUp { applied }).await?;
+            self.read(stream, &mut reading).await?;
+            applied = reading.applied;
+            if self.run_ended || !terminal {
+                break;
+            }
+            if self.sequence.last() == before {
+                return Ok(End::Ended);
+            }
+        }
+        if !self.run_ended {
+            let stream = self.source.events(self.query(true)).await?;
+            self.outbox.link(LinkState::Live).await?;
+            self.read(stream, &mut Reading::new(Phase::Live, applied)).await?;
+        }
+        if !self.run_ended {
+            let cause = "the server closed the stream before the run had ended".to_owned();
+            return Err(End::Failed { cause, retry_after: None });
+        }
+        self.read_the_last().await
+    }
+
+    fn query(&self, wait: bool) -> EventsQuery {
+        EventsQuery { after_seq: self.sequence.last(), limit: 0, wait, include_output: self.config.include_output }
+    }
+
+    async fn deliver(&mut self, reply: Reply<RunSnapshot>) -> Result<(), Closed> {
+        let snapshot = Box::new(reply.value);
+        self.outbox.send(FeedUpdate::Snapshot { snapshot, server_date: reply.date }).await
+    }
+
+    /// After the run's last event: whatever stands behind it, then the snapshot with the final costs and outputs. The
+    /// run has ended whether the server still answers or not.
+    async fn read_the_last(&mut self) -> Result<End, End> {
+        for attempt in 1..=LAST_READS {
+            let read = async {
+                if let Ok(stream) = self.source.events(self.query(false)).await {
+                    // A history that does not end is not waited for.
+                    let reading = &mut Reading::new(Phase::History, 0);
+                    let _ = tokio::time::timeout(HISTORY_QUIET, self.read(stream, reading)).await;
+                }
+                self.source.snapshot().await
+            };
+            match read.await {
+                Ok(snapshot) => {
+                    self.deliver(snapshot).await?;
+                    break;
+                }
+                Err(error) if error.is_retryable() && attempt < LAST_READS => {
+                    let wait = crate::api::retry::delay(attempt, error.retry_after(), crate::api::retry::jitter());
+                    tokio::time::sleep(wait).await;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the snapshot after the run's end cannot be read");
+                    break;
+                }
+            }
+        }
+        Ok(End::Ended)
+    }
+
+    /// Reads a stream to its end, or to the run's; says the link's state as it changes.
+    async fn read(&mut self, mut stream: S::Stream, reading: &mut Reading) -> Result<(), End> {
+        let signals = Arc::clone(&self.signals);
+        loop {
+            let idle_at = match reading.phase {
+                Phase::History => reading.sign + HISTORY_QUIET.min(self.config.idle_timeout),
+                Phase::Live => reading.sign + self.config.idle_timeout,
+            };
+            tokio::select! {
+                biased;
+                item = stream.next() => {
+                    let Some(item) = item else { return Ok(self.outbox.flush().await?) };
+                    self.take_ready(item, &mut stream, reading).await?;
+                    if self.run_ended && reading.phase == Phase::Live {
+                        return Ok(());
+                    }
+                }
+                probed = async { reading.probe.as_mut()?.await.into() }, if reading.probe.is_some() => {
+                    self.probed(probed, reading).await?;
+                }
+                () = signals.probe.notified(), if !reading.doubted => {
+                    reading.doubted = true;
+                    self.doubt(reading).await?;
+                }
+                () = tokio::time::sleep_until(idle_at), if reading.probe.is_none() => match reading.phase {
+                    Phase::History => self.caught_up(reading).await?,
+                    Phase::Live => self.doubt(reading).await?,
+                },
+            }
+        }
+    }
+
+    /// Takes an item and all that are there already, within a batch's bounds, and sends them.
+    async fn take_ready(
+        &mut self,
+        first: Result<StreamItem, StreamError>,
+        stream: &mut S::Stream,
+        reading: &mut Reading,
+    ) -> Result<(), End> {
+        let mut next = Some(first);
+        while let Some(item) = next.take() {
+            if let Err(end) = self.take(item, reading) {
+                self.outbox.flush().await?;
+                return Err(end);
+            }
+            if !self.outbox.is_full() {
+                next = stream.next().now_or_never().flatten();
+            }
+        }
+        reading.alive();
+        match reading.phase {
+            _ if reading.doubted => self.outbox.flush().await?,
+            Phase::History => self.outbox.link(LinkState::CatchingUp { applied: reading.applied }).await?,
+            Phase::Live => self.outbox.link(LinkState::Live).await?,
+        }
+        Ok(())
+    }
+
+    /// Takes one item into the order.
+    fn take(&mut self, item: Result<StreamItem, StreamError>, reading: &mut Reading) -> Result<(), End> {
+        let effect = match item {
+            Ok(StreamItem::Event { event, line }) => {
+                let ends_run = event.body.ends_run();
+                let effect = self.sequence.event(event, &line, self.outbox.batch(line.len()));
+                self.run_ended |= ends_run && effect == Effect::New;
+                effect
+            }
+            Ok(StreamItem::Keepalive) => {
+                // Whoever has nothing to say has said everything.
+                reading.phase = Phase::Live;
+                Effect::Nothing
+            }
+            Ok(StreamItem::Partial) => Effect::Nothing,
+            Err(StreamError::Protocol(error)) => {
+                let bytes = error.line.len();
+                self.sequence.rejected(error, self.outbox.batch(bytes))
+            }
+            Err(StreamError::Transport(error)) => {
+                return Err(End::Failed { cause: error.to_string(), retry_after: None });
+            }
+        };
+        match effect {
+            Effect::New => {
+                reading.applied += 1;
+                self.backoff.reset();
+                Ok(())
+            }
+            Effect::Nothing => Ok(()),
+            Effect::Reread { first, last, attempt } => {
+                let cause = format!("events {first} to {last} are missing; reading them again ({attempt})");
+                Err(End::Failed { cause, retry_after: None })
+            }
+        }
+    }
+
+    async fn caught_up(&mut self, reading: &mut Reading) -> Result<(), End> {
+        reading.phase = Phase::Live;
+        Ok(self.outbox.link(LinkState::Live).await?)
+    }
+
+    /// Says that the link is stale, and probes it.
+    async fn doubt(&mut self, reading: &mut Reading) -> Result<(), End> {
+        self.outbox.stale(reading.sign_at).await?;
+        let probe = probe(Arc::clone(&self.source), self.query(false));
+        let patience = self.config.idle_timeout;
+        reading.probe = Some(Box::pin(async move {
+            tokio::time::timeout(patience, probe).await.unwrap_or_else(|_| {
+                let cause = format!("no sign of life, and no answer to a probe within {} s", patience.as_secs());
+                Probed::Failed(End::Failed { cause, retry_after: None })
+            })
+        }));
+        Ok(())
+    }
+
+    async fn probed(&mut self, probed: Option<Probed>, reading: &mut Reading) -> Result<(), End> {
+        reading.probe = None;
+        reading.doubted = false;
+        match probed {
+            Some(Probed::More) => Err(End::Reopen),
+            Some(Probed::Failed(end)) => Err(end),
+            Some(Probed::Nothing(snapshot)) => {
+                let terminal = snapshot.value.status.is_terminal();
+                self.deliver(*snapshot).await?;
+                if terminal {
+                    return Err(End::Reopen);
+                }
+                reading.alive();
+                Ok(self.outbox.link(LinkState::Live).await?)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Asks with a second request whether the stream has missed something.
+async fn probe<S: Source>(source: Arc<S>, query: EventsQuery) -> Probed {
+    let look = async {
+        let mut stream = source.events(EventsQuery { limit: 1, include_output: false, ..query }).await?;
+        while let Some(item) = stream.next().await {
+            match item {
+                Ok(StreamItem::Event { event, .. }) if event.seq > query.after_seq => return Ok(Probed::More),
+                Err(StreamError::Protocol(error)) if error.seq.is_some_and(|seq| seq > query.after_seq) => {
+                    return Ok(Probed::More);
+                }
+                Err(StreamError::Transport(error)) => return Err(Error::Transport(error)),
+                // A server that keeps the answer open has nothing either.
+                Ok(StreamItem::Keepalive) => break,
+                _ => {}
+            }
+        }
+        drop(stream);
+        source.snapshot().await.map(|snapshot| Probed::Nothing(Box::new(snapshot)))
+    };
+    look.await.unwrap_or_else(|error: Error| Probed::Failed(error.into()))
+}

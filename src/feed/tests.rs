@@ -1,0 +1,445 @@
+//! The feed's rules against a scripted source, in paused time: no network, no waiting.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::source::Source;
+use super::*;
+use crate::api::client::{EventsQuery, Reply, StreamItem};
+use crate::api::error::{Error, StatusError, StreamError, TransportError, TransportKind};
+use crate::api::event::{Decoded, decode};
+
+const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
+
+/// What a scripted stream does next.
+#[derive(Clone)]
+enum Piece {
+    /// The event of this seq.
+    Event(u64),
+    /// The run's last event.
+    Last(u64),
+    Keepalive,
+    /// A line that cannot be read.
+    Garbled(u64),
+    Pause(Duration),
+    /// The connection breaks.
+    Break,
+    /// Nothing more comes, and the stream stays open.
+    Hang,
+}
+use Piece::{Break, Event as Ev, Garbled, Hang, Keepalive, Last, Pause};
+
+fn item(piece: &Piece) -> Option<Result<StreamItem, StreamError>> {
+    let (seq, kind) = match piece {
+        Ev(seq) => (seq, r#""node_started","node_id":"n""#.to_owned()),
+        Last(seq) => (seq, format!(r#""run_failed","plan_hash":"{}","error":{{"message":"m"}}"#, "a".repeat(64))),
+        Keepalive => return Some(Ok(StreamItem::Keepalive)),
+        Garbled(seq) => {
+            let error = decode(format!(r#"{{"seq":{seq},"type":"x"}}"#).as_bytes()).unwrap_err();
+            return Some(Err(StreamError::Protocol(error)));
+        }
+        Break => {
+            let (kind, host, cause) = (TransportKind::Read, "host".into(), "reset".into());
+            return Some(Err(StreamError::Transport(TransportError { kind, host, cause, attempts: 1 })));
+        }
+        Pause(_) | Hang => return None,
+    };
+    let line = format!(
+        r#"{{"envelope_version":"v2","run_id":"{RUN}","seq":{seq},"ts":"2026-01-01T00:00:00Z","type":{kind}}}"#
+    );
+    let Ok(Decoded::Event(event)) = decode(line.as_bytes()) else { panic!("{line}") };
+    Some(Ok(StreamItem::Event { event, line: Bytes::from(line) }))
+}
+
+/// A source that answers as scripted; where the script has ended, the run is running and its streams hang.
+#[derive(Default)]
+struct Script {
+    snapshots: VecDeque<Result<&'static str, Error>>,
+    streams: VecDeque<Result<Vec<Piece>, Error>>,
+    /// What was asked for, and when.
+    queries: Vec<(Duration, EventsQuery)>,
+    refreshes: u32,
+}
+
+struct Scripted {
+    script: Arc<Mutex<Script>>,
+    start: Instant,
+}
+
+impl Source for Scripted {
+    type Stream = Pin<Box<dyn Stream<Item = Result<StreamItem, StreamError>> + Send>>;
+
+    async fn snapshot(&self) -> Result<Reply<RunSnapshot>, Error> {
+        let status = self.script.lock().unwrap().snapshots.pop_front().unwrap_or(Ok("running"))?;
+        let json = format!(r#"{{"run_id":"{RUN}","status":"{status}","cost_summary":{{"total_usd_cents":0}}}}"#);
+        Ok(Reply { value: serde_json::from_str(&json).unwrap(), request_id: None, date: None })
+    }
+
+    async fn events(&self, query: EventsQuery) -> Result<Self::Stream, Error> {
+        let mut script = self.script.lock().unwrap();
+        script.queries.push((self.start.elapsed(), query));
+        let pieces = script.streams.pop_front().unwrap_or_else(|| Ok(vec![Hang]))?;
+        let played = stream::iter(pieces).filter_map(|piece| async move {
+            match &piece {
+                Pause(time) => tokio::time::sleep(*time).await,
+                Hang => std::future::pending().await,
+                _ => {}
+            }
+            item(&piece)
+        });
+        Ok(Box::pin(played.fuse()))
+    }
+
+    fn refresh(&self) {
+        self.script.lock().unwrap().refreshes += 1;
+    }
+}
+
+struct Trial {
+    rx: mpsc::Receiver<FeedUpdate>,
+    handle: FeedHandle,
+    script: Arc<Mutex<Script>>,
+}
+
+impl Trial {
+    fn new(snapshots: Vec<Result<&'static str, Error>>, streams: Vec<Result<Vec<Piece>, Error>>) -> Self {
+        Self::with_room(64, snapshots, streams)
+    }
+
+    fn with_room(
+        room: usize,
+        snapshots: Vec<Result<&'static str, Error>>,
+        streams: Vec<Result<Vec<Piece>, Error>>,
+    ) -> Self {
+        let script = Script { snapshots: snapshots.into(), streams: streams.into(), ..Script::default() };
+        let script = Arc::new(Mutex::new(script));
+        let source = Scripted { script: Arc::clone(&script), start: Instant::now() };
+        let (tx, rx) = mpsc::channel(room);
+        let signals = Arc::new(Signals::default());
+        let run_id = RunId::parse(RUN).unwrap();
+        let follower = Follower::new(source, run_id, FeedConfig::default(), tx, Arc::clone(&signals));
+        tokio::spawn(follower.run());
+        Self { rx, handle: FeedHandle { signals }, script }
+    }
+
+    async fn next(&mut self) -> FeedUpdate {
+        let update = tokio::time::timeout(Duration::from_secs(600), self.rx.recv()).await;
+        update.expect("an update within ten minutes").expect("a feed that goes on")
+    }
+
+    /// Everything up to the first link state that `stop` names, in words.
+    async fn until(&mut self, stop: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        loop {
+            let word = word(&self.next().await);
+            let stopped = word.starts_with(stop);
+            words.push(word);
+            if stopped {
+                return words;
+            }
+            assert!(words.len() < 1000, "{stop} never comes: {words:?}");
+        }
+    }
+
+    /// What was asked for: `after_seq`, and whether it waited.
+    fn queries(&self) -> Vec<(u64, bool)> {
+        self.script.lock().unwrap().queries.iter().map(|(_, query)| (query.after_seq, query.wait)).collect()
+    }
+}
+
+/// An update in short: a link state, `snapshot`, or items as `1 2 !3 4-5 x2`.
+fn word(update: &FeedUpdate) -> String {
+    let items = match update {
+        FeedUpdate::Link(LinkState::Retrying { cause, .. }) => return format!("retrying: {cause}"),
+        FeedUpdate::Link(LinkState::Refused { cause }) => return format!("refused: {cause}"),
+        FeedUpdate::Link(LinkState::Stale { .. }) => return "stale".into(),
+        FeedUpdate::Link(LinkState::CatchingUp { applied }) => return format!("catching up {applied}"),
+        FeedUpdate::Link(state) => return format!("{state:?}").to_lowercase(),
+        FeedUpdate::Snapshot { snapshot, .. } => return format!("snapshot {}", snapshot.status),
+        FeedUpdate::Items(items) => items,
+    };
+    let items: Vec<String> = items
+        .iter()
+        .map(|item| match item {
+            FeedItem::Event(event) => event.seq.to_string(),
+            FeedItem::Rejected(error) => error.seq.map_or("!".into(), |seq| format!("!{seq}")),
+            FeedItem::Gap { first, last } => format!("{first}-{last}"),
+            FeedItem::Duplicates(count) => format!("x{count}"),
+        })
+        .collect();
+    items.join(" ")
+}
+
+fn status(status: u16, retry_after: Option<Duration>) -> Error {
+    Error::Status(Box::new(StatusError {
+        status,
+        code: None,
+        message: "said so".into(),
+        fields: Vec::new(),
+        issues: Vec::new(),
+        request_id: None,
+        retry_after,
+        attempts: 1,
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_followed_from_its_snapshot_through_its_history_to_its_end() {
+    let mut trial = Trial::new(
+        vec![Ok("running"), Ok("failed")],
+        vec![
+            Ok(vec![Ev(1), Ev(2)]),
+            Ok(vec![Pause(Duration::from_secs(1)), Ev(3), Pause(Duration::from_secs(1)), Last(4), Hang]),
+            Ok(vec![]),
+        ],
+    );
+    assert_eq!(
+        trial.until("ended").await,
+        [
+            "connecting",
+            "snapshot running",
+            "catching up 0",
+            "1 2",
+            "catching up 2",
+            "live",
+            "3",
+            "4",
+            "snapshot failed",
+            "ended"
+        ]
+    );
+    assert_eq!(trial.queries(), [(0, false), (2, true), (4, false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_had_ended_before_is_ended_once_its_events_are_read() {
+    let mut trial = Trial::new(vec![Ok("succeeded")], vec![Ok(vec![Ev(1)]), Ok(vec![Ev(2)]), Ok(vec![])]);
+    let words = trial.until("ended").await;
+    assert_eq!(words[2..], ["catching up 0", "1", "catching up 1", "2", "catching up 2", "ended"]);
+    assert_eq!(trial.queries(), [(0, false), (1, false), (2, false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_the_stream_is_resumed_after_the_last_event_however_long_it_takes() {
+    let down = || Err(status(503, None));
+    let mut trial = Trial::new(
+        vec![Ok("running"), down(), down(), down(), down(), down(), down(), down(), down(), down()],
+        vec![Ok(vec![]), Ok(vec![Ev(1), Break]), Ok(vec![Ev(2)])],
+    );
+    trial.until("live").await;
+    let mut waits = Vec::new();
+    let resumed = loop {
+        match trial.next().await {
+            FeedUpdate::Link(LinkState::Retrying { wait, .. }) => waits.push(wait.as_secs_f64()),
+            FeedUpdate::Items(items) if items.len() == 1 && word(&FeedUpdate::Items(items.clone())) == "2" => {
+                break items;
+            }
+            _ => {}
+        }
+    };
+    assert_eq!(resumed.len(), 1);
+    assert_eq!(trial.queries()[2], (1, false));
+    assert_eq!(waits.len(), 10);
+    for (failures, wait) in waits.iter().enumerate() {
+        let middle = (0.3 * f64::from(1_u32 << failures)).min(30.0);
+        assert!(*wait >= middle * 0.5 && *wait <= (middle * 1.5).min(30.0), "wait {failures} is {wait}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_new_event_takes_the_back_off_to_its_beginning() {
+    let mut streams = Vec::new();
+    for seq in 1..=6 {
+        streams.extend([Ok(vec![Ev(seq)]), Ok(vec![Break])]);
+    }
+    let mut trial = Trial::new(vec![], streams);
+    for _ in 1..=6 {
+        let FeedUpdate::Link(LinkState::Retrying { wait, .. }) = ({
+            loop {
+                let update = trial.next().await;
+                if matches!(update, FeedUpdate::Link(LinkState::Retrying { .. })) {
+                    break update;
+                }
+            }
+        }) else {
+            unreachable!()
+        };
+        assert!(wait <= Duration::from_millis(450), "{wait:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_before_the_run_has_ended_is_opened_again() {
+    let mut trial = Trial::new(vec![], vec![Ok(vec![]), Ok(vec![Ev(1)])]);
+    let words = trial.until("retrying").await;
+    assert!(words.last().unwrap().contains("before the run had ended"), "{words:?}");
+    trial.until("catching up").await;
+    assert_eq!(trial.queries(), [(0, false), (0, true), (1, false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_link_is_stale_until_a_probe_finds_that_nothing_was_missed() {
+    let mut trial = Trial::new(vec![], vec![Ok(vec![]), Ok(vec![Hang]), Ok(vec![])]);
+    trial.until("live").await;
+    let live = Instant::now();
+    assert_eq!(trial.until("live").await, ["stale", "snapshot running", "live"]);
+    assert_eq!(live.elapsed(), Duration::from_secs(15));
+    let probe = trial.script.lock().unwrap().queries[2].1;
+    assert_eq!((probe.wait, probe.limit), (false, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_brings_an_event_opens_the_stream_again() {
+    let mut trial = Trial::new(vec![], vec![Ok(vec![Ev(1)]), Ok(vec![Hang]), Ok(vec![Ev(2)]), Ok(vec![Ev(2), Ev(3)])]);
+    trial.until("stale").await;
+    assert_eq!(trial.until("2").await, ["connecting", "snapshot running", "catching up 0", "2 3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_finds_the_run_ended_opens_the_stream_again_and_ends() {
+    let mut trial = Trial::new(
+        vec![Ok("running"), Ok("failed"), Ok("failed")],
+        vec![Ok(vec![Ev(1)]), Ok(vec![Hang]), Ok(vec![]), Ok(vec![Last(2)]), Ok(vec![])],
+    );
+    trial.until("stale").await;
+    let words = trial.until("ended").await;
+    assert!(words.contains(&"2".to_owned()), "{words:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_without_an_answer_means_that_the_link_is_down() {
+    let mut trial = Trial::new(vec![], vec![Ok(vec![]), Ok(vec![Hang]), Ok(vec![Hang])]);
+    trial.until("stale").await;
+    let words = trial.until("retrying").await;
+    assert!(words[0].contains("no answer to a probe within 15 s"), "{words:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keepalives_and_events_keep_a_link_from_being_stale() {
+    let quiet = Pause(Duration::from_secs(14));
+    let pieces = vec![quiet.clone(), Keepalive, quiet.clone(), Ev(1), quiet, Keepalive, Break];
+    let mut trial = Trial::new(vec![], vec![Ok(vec![]), Ok(pieces)]);
+    trial.until("live").await;
+    assert_eq!(trial.until("retrying").await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubted_link_is_stale_until_it_is_probed_whatever_was_on_its_way() {
+    let second = Pause(Duration::from_millis(50));
+    let mut trial = Trial::new(
+        vec![],
+        vec![
+            Ok(vec![]),
+            Ok(vec![Pause(Duration::from_secs(5)), Ev(1), Hang]),
+            Ok(vec![Pause(Duration::from_secs(8)), second]),
+        ],
+    );
+    trial.until("live").await;
+    trial.handle.probe_now();
+    assert_eq!(trial.until("live").await, ["stale", "1", "snapshot running", "live"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_keeps_the_history_open_counts_as_live_once_it_is_quiet() {
+    let mut trial = Trial::new(vec![], vec![Ok(vec![Ev(1), Keepalive, Ev(2), Hang])]);
+    assert_eq!(trial.until("live").await[3..], ["1 2", "live"]);
+    let mut silent = Trial::new(vec![], vec![Ok(vec![Ev(1), Hang])]);
+    assert_eq!(silent.until("live").await[3..], ["1", "catching up 1", "live"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_final_until_the_operator_asks_again_with_credentials_read_anew() {
+    for code in [401, 403, 404] {
+        let mut trial = Trial::new(vec![Err(status(code, None))], vec![]);
+        let words = trial.until("refused").await;
+        assert!(words[1].contains(&code.to_string()) && words[1].contains("said so"), "{words:?}");
+        let silence = tokio::time::timeout(Duration::from_secs(3600), trial.rx.recv()).await;
+        assert!(silence.is_err(), "{silence:?}");
+        assert_eq!(trial.script.lock().unwrap().refreshes, 0);
+        trial.handle.reconnect_now();
+        trial.until("snapshot").await;
+        assert_eq!(trial.script.lock().unwrap().refreshes, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_is_honoured_and_the_operator_can_cut_it_short() {
+    let busy = || Err(status(429, Some(Duration::from_secs(50))));
+    let mut trial = Trial::new(vec![busy(), busy()], vec![]);
+    trial.until("retrying").await;
+    let begun = Instant::now();
+    trial.until("retrying").await;
+    assert_eq!(begun.elapsed(), Duration::from_secs(50));
+    let begun = Instant::now();
+    trial.handle.reconnect_now();
+    trial.until("snapshot").await;
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_is_read_again_three_times_and_is_then_given_out_as_permanent() {
+    let skipping = || Ok(vec![Ev(1), Ev(4), Ev(5)]);
+    let mut trial = Trial::new(vec![], vec![skipping(), skipping(), skipping(), skipping(), Ok(vec![])]);
+    let words = trial.until("live").await;
+    let retries: Vec<&String> = words.iter().filter(|word| word.starts_with("retrying")).collect();
+    assert_eq!(retries.len(), 3);
+    assert!(retries[0].contains("events 2 to 3 are missing"), "{retries:?}");
+    assert!(words.contains(&"x1 2-3 4 5".to_owned()), "{words:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_line_is_given_out_in_its_place_and_the_stream_goes_on() {
+    let mut trial = Trial::new(vec![], vec![Ok(vec![Ev(1), Garbled(2), Ev(3)])]);
+    let words = trial.until("1").await;
+    assert_eq!(words.last().unwrap(), "1 !2 3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_receiver_and_an_impatient_operator_lose_nothing() {
+    let long: Vec<Piece> = (1..=2000).map(Ev).collect();
+    let mut trial = Trial::with_room(1, vec![], vec![Ok(long.clone()), Ok(long.clone()), Ok(long.clone()), Ok(long)]);
+    let mut seqs = Vec::new();
+    let mut updates = 0;
+    while seqs.len() < 2000 {
+        updates += 1;
+        if [5, 7, 9].contains(&updates) {
+            trial.handle.reconnect_now();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        if let FeedUpdate::Items(items) = trial.next().await {
+            assert!(items.len() <= 257, "a batch of {}", items.len());
+            seqs.extend(items.into_iter().filter_map(|item| match item {
+                FeedItem::Event(event) => Some(event.seq),
+                _ => None,
+            }));
+        }
+    }
+    assert_eq!(seqs, (1..=2000).collect::<Vec<u64>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_feed_says_nothing_more() {
+    let mut trial = Trial::new(vec![], vec![Ok(vec![])]);
+    trial.until("live").await;
+    trial.handle.stop();
+    assert_eq!(trial.rx.recv().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_without_a_receiver_comes_to_its_end() {
+    let Trial { rx, handle, script } = Trial::new(vec![], vec![Ok(vec![])]);
+    drop(rx);
+    // The source is dropped with the task.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(Arc::strong_count(&script), 1);
+    drop(handle);
+}
