@@ -21,5 +21,6 @@ pub mod feed;
 pub mod logging;
 pub mod run;
 pub mod settings;
+pub mod simulator;
 pub mod store;
 pub mod submission;

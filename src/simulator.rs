@@ -1,0 +1,197 @@
+//! A runs server on loopback over real HTTP, for `demo`, `simulate`, tests and users' own trials.
+//!
+//! Owns a server that speaks `wire/README.md` as the real one does: it executes workflow specs with stand-in models
+//! that say what a scenario's script says, holds at a waiting call until somebody answers it, and carries what was
+//! submitted on into events and outputs. Everything is in memory and gone when it stops. Knows nothing of the client
+//! side; it shares only the wire's types with it.
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | [`scenario`] | scenario files and the built-in ones |
+//! | `script` | the words of a scenario's script |
+//! | `spec` | the workflow spec, its checks, the plan and its hash |
+//! | `engine` | executing a plan: pure, synchronous, time is an argument |
+//! | `ledger`, `fold` | the log of events and the snapshot that it folds into |
+//! | `world` | the runs of a server, each driven in real time |
+//! | `http` | the routes, credentials, errors, the event stream |
+//! | [`play`] | a scenario played at once, without a server |
+//! | `identity`, `prices`, `template` | ids from a seed; costs; `{{…}}` |
+
+mod engine;
+mod fold;
+mod http;
+mod identity;
+mod ledger;
+pub mod play;
+mod prices;
+pub mod scenario;
+mod script;
+mod spec;
+mod template;
+mod world;
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::api::ids::RunId;
+
+pub use scenario::{Scenario, ScenarioError};
+use world::World;
+
+/// How long [`Simulator::shutdown`] waits for open connections.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a simulator is started with.
+#[derive(Clone)]
+pub struct SimulatorConfig {
+    /// The address to listen on; port 0 picks one.
+    pub listen: SocketAddr,
+    /// How fast the scenarios' time runs: 1 as they say, 20 twenty times as fast.
+    pub speed: f64,
+    /// A run of each of these is started.
+    pub scenarios: Vec<Scenario>,
+    /// The key that clients must send; a random one where there is none.
+    pub api_key: Option<String>,
+    /// Run, request and call ids follow from it.
+    pub seed: u64,
+    /// Events carry this time plus the run's elapsed time, so that every repetition has the same; `None`: real time.
+    pub start: Option<Timestamp>,
+    /// A silent event stream says that it is alive this often.
+    pub keepalive: Duration,
+}
+
+impl Default for SimulatorConfig {
+    /// All built-in scenarios at their own speed, on a port of the system's choice, with ids that are new each time.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            speed: 1.0,
+            scenarios: Scenario::builtin(),
+            api_key: None,
+            seed: uuid::Uuid::new_v4().as_u64_pair().0,
+            start: None,
+            keepalive: Duration::from_secs(5),
+        }
+    }
+}
+
+impl fmt::Debug for SimulatorConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.scenarios.iter().map(Scenario::name).collect();
+        f.debug_struct("SimulatorConfig")
+            .field("listen", &self.listen)
+            .field("speed", &self.speed)
+            .field("scenarios", &names)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A run that a simulator has started by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StartedRun {
+    /// Its id.
+    pub run_id: RunId,
+    /// The scenario that it plays.
+    pub scenario: String,
+}
+
+/// A running simulator; dropping it stops it.
+pub struct Simulator {
+    base_url: String,
+    api_key: SecretString,
+    runs: Vec<StartedRun>,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+    _stop_on_drop: DropGuard,
+}
+
+impl Simulator {
+    /// Binds the address, starts a run of each scenario, and serves.
+    ///
+    /// # Errors
+    /// When the address cannot be bound, the speed is not a positive number, or the key is not one that clients could
+    /// send.
+    pub async fn start(config: SimulatorConfig) -> io::Result<Self> {
+        if !(config.speed.is_finite() && config.speed > 0.0) {
+            let message = format!("the speed must be a number above 0, not {}", config.speed);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let api_key = config.api_key.unwrap_or_else(|| format!("mr_sk_{}", uuid::Uuid::new_v4().simple()));
+        if !api_key.strip_prefix("mr_sk_").is_some_and(|rest| rest.bytes().any(|byte| byte.is_ascii_graphic())) {
+            let message = "the simulator's key must start with mr_sk_, as the secret keys of the real server do";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", config.listen)))?;
+        let base_url = format!("http://{}{}", listener.local_addr()?, http::PREFIX);
+        let stop = CancellationToken::new();
+        let world = Arc::new(World::new(config.seed, config.speed, config.start, stop.clone()));
+        let runs = config
+            .scenarios
+            .iter()
+            .map(|scenario| StartedRun { run_id: world.start(scenario), scenario: scenario.name().to_owned() });
+        let runs = runs.collect();
+        let api_key = SecretString::from(api_key);
+        let server = tokio::spawn(http::serve(listener, world, api_key.clone(), config.keepalive, stop.clone()));
+        Ok(Self { base_url, api_key, runs, _stop_on_drop: stop.clone().drop_guard(), stop, server })
+    }
+
+    /// Where it serves, with the path prefix: `http://127.0.0.1:PORT/api/v1`.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The key that it wants.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        self.api_key.expose_secret()
+    }
+
+    /// The runs that it has started by itself, in the order of the scenarios.
+    #[must_use]
+    pub fn runs(&self) -> &[StartedRun] {
+        &self.runs
+    }
+
+    /// What `simulate` prints when it is ready, key included: one line of JSON without its end.
+    #[must_use]
+    pub fn ready_line(&self) -> String {
+        #[derive(Serialize)]
+        struct Ready<'a> {
+            base_url: &'a str,
+            api_key: &'a str,
+            runs: &'a [StartedRun],
+        }
+        // Texts and ids always serialise.
+        serde_json::to_string(&Ready { base_url: &self.base_url, api_key: self.api_key(), runs: &self.runs })
+            .unwrap_or_default()
+    }
+
+    /// Ends every stream, stops listening, and waits a little for open connections.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        let mut server = self.server;
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, &mut server).await.is_err() {
+            server.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").field("base_url", &self.base_url).field("runs", &self.runs).finish_non_exhaustive()
+    }
+}

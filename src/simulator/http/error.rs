@@ -1,0 +1,99 @@
+//! Errors as the API words them: `{"error": {"code", "message", "fields"?, "status"}, "request_id"}`.
+//!
+//! Source: `wire/README.md`, "Errors".
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde_json::json;
+
+use super::super::engine::Refusal;
+
+/// Why a request is not answered as it wished.
+#[derive(Debug, Clone)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    field: Option<String>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, message: &str) -> Self {
+        Self { status, code, message: message.to_owned(), field: None }
+    }
+
+    pub(super) fn unauthorized(message: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
+    }
+
+    pub(super) fn forbidden(message: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", message)
+    }
+
+    pub(super) fn not_found(message: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "this path does not take that method")
+    }
+
+    pub(super) fn not_acceptable(message: &str) -> Self {
+        Self::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message)
+    }
+
+    pub(super) fn conflict(message: &str) -> Self {
+        Self::new(StatusCode::CONFLICT, "CONFLICT", message)
+    }
+
+    pub(super) fn too_large(limit: usize) -> Self {
+        let message = format!("the body cannot be read, or has more than {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "INVALID_INPUT", &message)
+    }
+
+    /// Refused before any route has seen it.
+    pub(super) fn refused(status: StatusCode) -> Self {
+        Self::new(status, "INVALID_INPUT", "the request cannot be read")
+    }
+
+    /// The value of one field is wrong.
+    pub(super) fn invalid(field: &str, message: &str) -> Self {
+        let error = Self::new(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", &format!("{field}: {message}"));
+        Self { field: Some(field.to_owned()), ..error }
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// The JSON body.
+    pub(super) fn body(&self, request_id: &HeaderValue) -> Bytes {
+        let mut error = json!({"code": self.code, "message": self.message, "status": self.status()});
+        if let Some(field) = &self.field {
+            error["fields"] = json!([{"field": field, "message": self.message}]);
+        }
+        let request_id = request_id.to_str().unwrap_or_default();
+        json!({"error": error, "request_id": request_id}).to_string().into()
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Invalid { field, message } => Self::invalid(&field, &message),
+            Refusal::NotFound(message) => Self::not_found(&message),
+            Refusal::Conflict(message) => Self::conflict(&message),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The body waits as an extension for the request's id, which only the outermost layer knows.
+    fn into_response(self) -> Response {
+        let mut response = (self.status, [(header::CONTENT_TYPE, "application/json")], Bytes::new()).into_response();
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.extensions_mut().insert(self);
+        response
+    }
+}

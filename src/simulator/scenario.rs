@@ -1,0 +1,310 @@
+//! Scenarios: data files that say which workflow runs and what its stand-in models do.
+//!
+//! Owns reading and checking a scenario file (TOML; `assets/scenarios/` holds those that are built in) and the list
+//! of the built-in ones. Playing them is the engine's.
+//!
+//! ```toml
+//! name = "incident"                  # what `demo` and `simulate` call it
+//! title = "A checkout goes wrong"    # one line for people
+//! summary = "What there is to see"   # a sentence or two
+//!
+//! [input]                            # the run's input, by name
+//! [cancel]                           # after_ms, message, code: the run is canceled from outside
+//! [spec]                             # the workflow spec, in the form that clients send
+//! [[script.NODE]]                    # the steps of a node; the words are in `script`
+//! [runs.NAME]                        # child runs: input, spec, script of their own
+//! ```
+//!
+//! Rule: a scenario that loads can be played; whatever is wrong with one is said with its file, its place, and what
+//! to do.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::script::{Cancel, Script, Step};
+use super::spec::{Plan, SpecIssue, ToolMode};
+
+/// The built-in scenarios by file name; the first is the newcomer's.
+const BUILTIN: &[(&str, &str)] = &[
+    ("incident.toml", include_str!("../../assets/scenarios/incident.toml")),
+    ("rollback.toml", include_str!("../../assets/scenarios/rollback.toml")),
+    ("agents.toml", include_str!("../../assets/scenarios/agents.toml")),
+    ("review.toml", include_str!("../../assets/scenarios/review.toml")),
+    ("migration.toml", include_str!("../../assets/scenarios/migration.toml")),
+    ("failing.toml", include_str!("../../assets/scenarios/failing.toml")),
+    ("canceled.toml", include_str!("../../assets/scenarios/canceled.toml")),
+];
+
+/// A workflow, what its stand-in models say, and when.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    name: String,
+    title: String,
+    summary: String,
+    part: Arc<Part>,
+    children: Arc<IndexMap<String, Arc<Part>>>,
+}
+
+/// What one run needs: a plan, its script and its input.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) plan: Plan,
+    pub(crate) script: Script,
+    pub(crate) input: Map<String, Value>,
+    pub(crate) cancel: Option<Cancel>,
+}
+
+/// Why a scenario cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// There is no built-in scenario of that name.
+    #[error("there is no scenario {name:?}; the built-in ones are {known}. For a file of your own, give its path")]
+    Unknown {
+        /// The name that was asked for.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the scenario {}: {error}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+    /// The file is not a scenario.
+    #[error("{file} is not a scenario: {problem}")]
+    Invalid {
+        /// The file.
+        file: String,
+        /// What is wrong and where.
+        problem: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScenarioFile {
+    name: String,
+    title: String,
+    #[serde(default)]
+    summary: String,
+    #[serde(default)]
+    input: Map<String, Value>,
+    #[serde(default)]
+    cancel: Option<Cancel>,
+    spec: Value,
+    #[serde(default)]
+    script: Script,
+    #[serde(default)]
+    runs: IndexMap<String, PartFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartFile {
+    #[serde(default)]
+    input: Map<String, Value>,
+    #[serde(default)]
+    cancel: Option<Cancel>,
+    spec: Value,
+    #[serde(default)]
+    script: Script,
+}
+
+impl Scenario {
+    /// Every built-in scenario; the first is the newcomer's default.
+    #[must_use]
+    pub fn builtin() -> Vec<Self> {
+        // A test loads each of them, so none is ever left out.
+        BUILTIN.iter().filter_map(|(file, text)| Self::parse(file, text).ok()).collect()
+    }
+
+    /// The built-in scenario of this name.
+    ///
+    /// # Errors
+    /// When there is none; the message lists those that there are.
+    pub fn find(name: &str) -> Result<Self, ScenarioError> {
+        let all = Self::builtin();
+        let known: Vec<&str> = all.iter().map(Self::name).collect();
+        let known = known.join(", ");
+        all.into_iter()
+            .find(|scenario| scenario.name == name)
+            .ok_or_else(|| ScenarioError::Unknown { name: name.to_owned(), known })
+    }
+
+    /// Reads a scenario from a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a scenario; the message names the file and the place in it.
+    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ScenarioError::Unreadable { path: path.to_owned(), error })?;
+        Self::parse(&path.display().to_string(), &text)
+    }
+
+    /// Reads a scenario from its text; `file` is what errors call it.
+    ///
+    /// # Errors
+    /// When the text is not a scenario.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
+        let invalid = |problem: String| ScenarioError::Invalid { file: file.to_owned(), problem };
+        let read: ScenarioFile = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        let names: Vec<String> = read.runs.keys().cloned().collect();
+        let main = PartFile { input: read.input, cancel: read.cancel, spec: read.spec, script: read.script };
+        let part = Part::check(main, &names).map_err(|issue| invalid(issue.to_string()))?;
+        let mut children = IndexMap::new();
+        for (name, child) in read.runs {
+            let child = Part::check(child, &[]).map_err(|issue| invalid(format!("runs.{name}.{issue}")))?;
+            children.insert(name, Arc::new(child));
+        }
+        Ok(Self {
+            name: read.name,
+            title: read.title,
+            summary: read.summary,
+            part: Arc::new(part),
+            children: Arc::new(children),
+        })
+    }
+
+    /// What `demo` and `simulate` call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is about, in one line.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// What there is to see, in a sentence or two.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    pub(crate) fn part(&self) -> Arc<Part> {
+        Arc::clone(&self.part)
+    }
+
+    pub(crate) fn child(&self, name: &str) -> Option<Arc<Part>> {
+        self.children.get(name).cloned()
+    }
+}
+
+impl Part {
+    fn check(file: PartFile, children: &[String]) -> Result<Self, SpecIssue> {
+        let plan = Plan::compile(&file.spec, &|id| file.script.contains_key(id))?;
+        let mut input = file.input;
+        for declared in &plan.inputs {
+            if let Some(default) = declared.default.as_ref().filter(|_| !input.contains_key(&declared.name)) {
+                input.insert(declared.name.clone(), default.clone());
+            }
+            if declared.required && !input.contains_key(&declared.name) {
+                return Err(issue(&format!("input.{}", declared.name), "is required and missing"));
+            }
+        }
+        for (node, steps) in &file.script {
+            check_script(&plan, node, steps, children)?;
+        }
+        Ok(Self { plan, script: file.script, input, cancel: file.cancel })
+    }
+}
+
+fn issue(path: &str, message: impl Into<String>) -> SpecIssue {
+    SpecIssue { path: path.to_owned(), message: message.into() }
+}
+
+fn check_script(plan: &Plan, node: &str, steps: &[Step], children: &[String]) -> Result<(), SpecIssue> {
+    let base = node.split('#').next().unwrap_or(node);
+    let specs = plan.nodes.values().flat_map(|node| std::iter::once(&node.spec).chain(node.spec.subnode.as_deref()));
+    let Some(spec) = specs.clone().find(|spec| spec.id == base) else {
+        let known: Vec<&str> = specs.map(|spec| spec.id.as_str()).collect();
+        return Err(issue(&format!("script.{node}"), format!("names no node; the nodes are {}", known.join(", "))));
+    };
+    for (index, step) in steps.iter().enumerate() {
+        let path = format!("script.{node}[{index}]");
+        if step.piece == 0 || step.repeat == 0 {
+            return Err(issue(&path, "piece and repeat must be at least 1"));
+        }
+        for call in &step.calls {
+            let declared = spec.tools.is_empty() || spec.tools.iter().any(|tool| tool.name() == call.name);
+            if !declared {
+                return Err(issue(&path, format!("calls {:?}, which is no tool of the node", call.name)));
+            }
+            if call.result.is_some() && spec.tool_mode() == ToolMode::Client {
+                return Err(issue(&path, format!("gives a result of {:?}, which a client executes", call.name)));
+            }
+        }
+        for emit in &step.emit {
+            let words = [emit.event.is_some(), emit.start_run.is_some(), emit.await_run.is_some()];
+            if words.iter().filter(|given| **given).count() != 1 {
+                return Err(issue(&path, "each emit needs one of event, start_run and await_run"));
+            }
+            for name in emit.start_run.iter().chain(&emit.await_run) {
+                if !children.contains(name) {
+                    return Err(issue(&path, format!("names the run {name:?}, which is not among [runs]")));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_scenario_loads_and_has_a_name_of_its_own() {
+        let mut names = Vec::new();
+        for (file, text) in BUILTIN {
+            let scenario = Scenario::parse(file, text).unwrap();
+            assert_eq!(format!("{}.toml", scenario.name()), *file);
+            assert!(!scenario.title().is_empty() && !scenario.summary().is_empty(), "{file}");
+            assert!(!names.contains(&scenario.name), "{file}");
+            names.push(scenario.name);
+        }
+        assert_eq!(Scenario::builtin().len(), BUILTIN.len());
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_names_that_there_are() {
+        let message = Scenario::find("inciden").unwrap_err().to_string();
+        assert!(message.contains("\"inciden\"") && message.contains("incident"), "{message}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said_with_its_name_and_place() {
+        let head = "name='x'\ntitle='x'\n";
+        let spec = "[spec]\nmodel='m'\nnodes=[{id='a',type='llm',tools=['t'],tool_execution={mode='client'}}]\n";
+        let cases = [
+            (format!("{head}{spec}[[script.b]]\ntext='x'"), "script.b: names no node; the nodes are a"),
+            (format!("{head}{spec}[[script.a]]\ntexts='x'"), "unknown field `texts`"),
+            (format!("{head}{spec}[[script.a]]\ncalls=[{{name='u'}}]"), "calls \"u\", which is no tool"),
+            (format!("{head}{spec}[[script.a]]\ncalls=[{{name='t',result='x'}}]"), "which a client executes"),
+            (format!("{head}{spec}[[script.a]]\nemit=[{{start_run='r'}}]"), "not among [runs]"),
+            (format!("{head}{spec}[[script.a]]\nemit=[{{}}]"), "each emit needs one of"),
+            (format!("{head}[spec]\nmodel='m'\nnodes=[]"), "spec.nodes: is empty"),
+            (format!("{head}[spec\n"), "line 3"),
+        ];
+        for (text, expected) in cases {
+            let message = Scenario::parse("own.toml", &text).unwrap_err().to_string();
+            assert!(message.starts_with("own.toml is not a scenario"), "{message}");
+            assert!(message.contains(expected), "{message:?} should contain {expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let message = Scenario::load(Path::new("/nowhere/own.toml")).unwrap_err().to_string();
+        assert!(message.contains("/nowhere/own.toml"), "{message}");
+    }
+}
