@@ -3,4 +3,5 @@
 
 mod architecture;
 mod settings;
+mod simulator;
 mod store;

@@ -1,0 +1,4 @@
+//! The simulator, held to `wire/README.md`: every built-in scenario played to its end, and the server over real HTTP.
+
+mod http;
+mod scenarios;
