@@ -5,11 +5,17 @@
 //! submission) before it sends again: under the same request id, three sends in all. 400, 401 and 403 are never sent
 //! again. Every submission ends in a [`Verdict`], call by call.
 
+pub mod driver;
+pub mod machine;
+mod search;
+
 use uuid::Uuid;
 
 use crate::api::ids::RunId;
 use crate::api::run::RunStatus;
 use crate::api::tool::{CallKey, ToolResultsRequest};
+
+pub use driver::submit;
 
 /// What is to be sent, decided by the operator and from then on unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
