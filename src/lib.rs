@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod app;
+pub mod cli;
 pub mod console;
 pub mod feed;
 pub mod logging;

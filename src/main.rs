@@ -1,3 +1,7 @@
-//! The `relay-console` program.
+//! The `relay-console` program: hands the command line over and gives its exit code to the system.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    relay_console::cli::main(std::env::args_os()).into()
+}

@@ -1,0 +1,115 @@
+//! The command line: what the program can be told, one file a subcommand, and the exit code of each outcome.
+//!
+//! Owns the words that an operator types and the messages that standard error shows. Does not own what is done: that
+//! is in the library's other modules. The rules that must stay true: standard output carries only the answer; an
+//! error says what is wrong, where, and what to do; off a terminal no escape is written.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
+
+use clap::Parser;
+
+use crate::console::panics;
+use crate::logging;
+use crate::settings::{self, Directories, Environment, Files, Flags};
+
+pub mod arguments;
+pub mod demo;
+pub mod exit;
+pub mod follow;
+pub mod simulate;
+
+pub use arguments::{Command, CommandLine};
+pub use exit::{Exit, Failure};
+
+/// What every subcommand begins with.
+#[derive(Debug)]
+pub struct Context {
+    /// Where configuration and state stand.
+    pub directories: Directories,
+    /// What the environment says.
+    pub environment: Environment,
+    /// What the files say.
+    pub files: Files,
+    /// What the command line says.
+    pub flags: Flags,
+    /// What the operator should know and nothing fails for, each a sentence.
+    pub notices: Vec<String>,
+}
+
+impl Context {
+    /// Reads the environment and the files, and starts the log.
+    ///
+    /// # Errors
+    /// When there is no home directory or a variable cannot be read.
+    pub fn new(flags: Flags, verbosity: u8) -> Result<Self, Failure> {
+        let directories = Directories::of_this_user()?;
+        let (environment, files) = settings::load(&flags, &directories)?;
+        let filter = std::env::var(logging::FILTER_VARIABLE).ok();
+        let log = logging::start(&directories.state_home, verbosity, filter.as_deref());
+        Ok(Self { directories, environment, files, flags, notices: log.problem.into_iter().collect() })
+    }
+}
+
+/// Does what the command line says and returns the exit code. Whatever happens, the terminal is as it was.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let parsed = CommandLine::try_parse_from(arguments);
+    let (command, verbosity) = match parsed.and_then(|line| Ok((line.verbose, line.into_command()?))) {
+        Ok((verbosity, command)) => (command, verbosity),
+        // Help and version are answers and go to standard output; everything else is wrong usage.
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Refused } else { Exit::Done };
+            return if error.print().is_ok() { exit } else { Exit::Internal };
+        }
+    };
+    match panic::catch_unwind(AssertUnwindSafe(|| run(command, verbosity))) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(failure)) => {
+            report(&format!("{:#}", failure.error));
+            failure.exit
+        }
+        Err(_) => {
+            let message = panics::take_message().unwrap_or_else(|| "a panic without a message".to_owned());
+            report(&format!("internal error: {message}\nYour drafts are on disk. Please report this with the log."));
+            Exit::Internal
+        }
+    }
+}
+
+fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
+    match command {
+        Command::Follow(arguments) => follow::run(&arguments, verbosity),
+        Command::Demo(arguments) => demo::run(&arguments, verbosity),
+        Command::Simulate(arguments) => simulate::run(&arguments, verbosity),
+    }
+}
+
+/// One message on standard error.
+fn report(message: &str) {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "relay-console: {message}");
+}
+
+/// A text on standard output.
+///
+/// # Errors
+/// When standard output is closed.
+pub fn answer(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
+        Failure::new(Exit::Internal, anyhow::Error::new(error).context("cannot write to standard output"))
+    })
+}
+
+/// The runtime that the network's tasks run on.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, anyhow::Error::new(error).context("cannot start threads")))
+}

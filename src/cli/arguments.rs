@@ -1,0 +1,329 @@
+//! What can be typed, as types that `clap` reads.
+//!
+//! Owns names, help texts and the checks that need nothing but the word itself. A run id that names nothing is refused
+//! here, before any request.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::api::ids::RunId;
+use crate::settings::Flags;
+
+/// Watch a ModelRelay workflow run live, and answer the tool calls that it waits for.
+#[derive(Debug, Clone, PartialEq, Parser)]
+#[command(
+    name = "relay-console",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    override_usage = "relay-console [OPTIONS] RUN_ID\n       relay-console [-v] COMMAND …",
+    after_help = "`relay-console RUN_ID` is short for `relay-console follow RUN_ID`.\n\
+                  Credentials: MODELRELAY_API_KEY or MODELRELAY_TOKEN, --api-key-file, or a profile.\n\
+                  `relay-console demo` needs none."
+)]
+pub struct CommandLine {
+    /// Write more into the log; give it twice for still more
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// What to do; without a subcommand a run is followed.
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The run to follow, such as 550e8400-e29b-41d4-a716-446655440000
+    #[arg(value_name = "RUN_ID", value_parser = RunId::parse)]
+    run_id: Option<RunId>,
+    #[command(flatten)]
+    server: ServerArguments,
+    #[command(flatten)]
+    display: DisplayArguments,
+}
+
+impl CommandLine {
+    /// The subcommand, named or not.
+    ///
+    /// # Errors
+    /// When neither a run nor a subcommand is named, or a subcommand comes after something that belongs behind it.
+    pub fn into_command(self) -> Result<Command, clap::Error> {
+        let Self { command, run_id, server, display, .. } = self;
+        let wrong = |kind, message: &str| Err(Self::command().error(kind, message));
+        match (command, run_id) {
+            (None, Some(run_id)) => Ok(Command::Follow(FollowArguments { run_id, server, display })),
+            (None, None) => wrong(ErrorKind::MissingRequiredArgument, "name a run or a subcommand"),
+            (Some(command), None) if server == ServerArguments::default() && display == DisplayArguments::default() => {
+                Ok(command)
+            }
+            (Some(_), _) => wrong(ErrorKind::ArgumentConflict, "put what belongs to the subcommand behind its name"),
+        }
+    }
+}
+
+/// A subcommand.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum Command {
+    /// Follow a run: see it live, answer what it waits for
+    Follow(FollowArguments),
+    /// Follow a made-up run on a server inside this program; needs no account and no network
+    Demo(DemoArguments),
+    /// Serve made-up runs over HTTP on this machine, for trials and tests, until stopped
+    #[command(
+        after_help = "When it is ready it prints one line of JSON: base_url, api_key, and runs with run_id and scenario."
+    )]
+    Simulate(SimulateArguments),
+}
+
+/// `follow`
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct FollowArguments {
+    /// The run, such as 550e8400-e29b-41d4-a716-446655440000
+    #[arg(value_name = "RUN_ID", value_parser = RunId::parse)]
+    pub run_id: RunId,
+    /// Which server, and as whom.
+    #[command(flatten)]
+    pub server: ServerArguments,
+    /// How the console looks and behaves.
+    #[command(flatten)]
+    pub display: DisplayArguments,
+}
+
+impl FollowArguments {
+    /// What the settings are resolved from.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        let server = self.server.clone();
+        Flags {
+            profile: server.profile,
+            base_url: server.base_url,
+            api_key_file: server.api_key_file,
+            allow_http: server.allow_http,
+            no_proxy: server.no_proxy,
+            ..self.display.flags()
+        }
+    }
+
+    /// The words that bring the operator back to this run on this server, in another shell as well.
+    #[must_use]
+    pub fn command_to_return(&self) -> Vec<String> {
+        let mut words = vec!["relay-console".to_owned(), self.run_id.to_string()];
+        let mut option = |name: &str, value: Option<String>| {
+            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        };
+        option("--profile", self.server.profile.clone());
+        option("--base-url", self.server.base_url.clone());
+        option("--api-key-file", self.server.api_key_file.as_ref().map(|path| path.display().to_string()));
+        for (given, name) in [(self.server.allow_http, "--allow-http"), (self.server.no_proxy, "--no-proxy")] {
+            words.extend(given.then(|| name.to_owned()));
+        }
+        words
+    }
+}
+
+/// Which server, and as whom.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServerArguments {
+    /// Use this profile of relay-console/config.toml or mrl/config.toml
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Where the runs API is [default: https://api.modelrelay.ai/api/v1]
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Read the secret key from this file
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+    /// Allow plain http to a host that is not this machine
+    #[arg(long)]
+    pub allow_http: bool,
+    /// Ignore the system's proxy
+    #[arg(long)]
+    pub no_proxy: bool,
+}
+
+/// How the console looks and behaves.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+#[command(next_help_heading = "Console")]
+pub struct DisplayArguments {
+    /// Do not ask for outputs with the events
+    #[arg(long)]
+    pub no_output: bool,
+    /// Draw with ASCII only
+    #[arg(long)]
+    pub ascii: bool,
+    /// Capture the mouse; the terminal then selects no text
+    #[arg(long)]
+    pub mouse: bool,
+    /// Check the link after so much silence, such as 15s or 2m [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub idle_timeout: Option<Duration>,
+}
+
+impl DisplayArguments {
+    /// What the settings are resolved from, with nothing said about a server.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        Flags {
+            no_output: self.no_output,
+            ascii: self.ascii,
+            mouse: self.mouse,
+            idle_timeout: self.idle_timeout,
+            ..Flags::default()
+        }
+    }
+}
+
+/// `demo`
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct DemoArguments {
+    /// A scenario's name or file; without it the one for newcomers
+    pub scenario: Option<String>,
+    /// How many times faster than the scenario says
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor)]
+    pub speed: Factor,
+    /// How the console looks and behaves.
+    #[command(flatten)]
+    pub display: DisplayArguments,
+}
+
+/// `simulate`
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct SimulateArguments {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = loopback)]
+    pub listen: SocketAddr,
+    /// How many times faster than the scenarios say
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor)]
+    pub speed: Factor,
+}
+
+/// A factor above 0, in thousandths, so that it can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Factor(u32);
+
+impl Default for Factor {
+    fn default() -> Self {
+        Self(1000)
+    }
+}
+
+impl Factor {
+    /// The factor.
+    #[must_use]
+    pub fn get(self) -> f64 {
+        f64::from(self.0) / 1000.0
+    }
+}
+
+fn factor(text: &str) -> Result<Factor, String> {
+    match text.parse::<f64>() {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the range is checked: at most 1,000,000 thousandths, never negative"
+        )]
+        Ok(factor) if (0.001..=1000.0).contains(&factor) => Ok(Factor((factor * 1000.0).round() as u32)),
+        _ => Err("must be a number from 0.001 to 1000".to_owned()),
+    }
+}
+
+/// The simulator knows no users: it serves this machine only.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:8080".to_owned())?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("must be an address of this machine only".to_owned()) }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        _ => 0,
+    };
+    match digits.parse::<u64>() {
+        Ok(count) if (1..=86_400).contains(&count.saturating_mul(seconds)) => Ok(Duration::from_secs(count * seconds)),
+        _ => Err("must be seconds or minutes, such as 15s or 2m, at most a day".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
+
+    fn parse(words: &[&str]) -> Result<Command, String> {
+        CommandLine::try_parse_from([&["relay-console"], words].concat())
+            .and_then(CommandLine::into_command)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent_in_itself() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_id_alone_is_the_same_as_follow_with_all_its_options() {
+        let options = ["--profile", "lab", "--base-url", "https://x.example", "--no-output", "--idle-timeout", "2m"];
+        let short = parse(&[&[RUN], &options[..]].concat()).unwrap();
+        assert_eq!(short, parse(&[&["follow", RUN], &options[..]].concat()).unwrap());
+        let Command::Follow(arguments) = short else { panic!("not follow") };
+        let expected = Flags {
+            profile: Some("lab".into()),
+            base_url: Some("https://x.example".into()),
+            no_output: true,
+            idle_timeout: Some(Duration::from_secs(120)),
+            ..Flags::default()
+        };
+        assert_eq!(arguments.flags(), expected);
+        let command = arguments.command_to_return().join(" ");
+        assert_eq!(command, format!("relay-console {RUN} --profile lab --base-url https://x.example"));
+    }
+
+    #[test]
+    fn a_nil_or_malformed_run_id_is_refused_in_words() {
+        for (id, phrase) in [("run-17", "is not a UUID"), ("00000000-0000-0000-0000-000000000000", "nil UUID")] {
+            assert!(parse(&[id]).unwrap_err().contains(phrase));
+            assert!(parse(&["follow", id]).unwrap_err().contains(phrase));
+        }
+    }
+
+    #[test]
+    fn neither_run_nor_subcommand_and_options_in_the_wrong_place_are_refused_in_words() {
+        assert!(parse(&["-v"]).unwrap_err().contains("name a run or a subcommand"));
+        for words in [&["--ascii", "demo"][..], &[RUN, "demo"], &["--profile", "lab", "follow", RUN]] {
+            assert!(parse(words).unwrap_err().contains("behind its name"), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_cannot_be_given_on_the_command_line() {
+        assert!(parse(&[RUN, "--api-key", "mr_sk_1"]).is_err());
+    }
+
+    #[test]
+    fn durations_and_factors_are_checked() {
+        assert_eq!(duration("15"), Ok(Duration::from_secs(15)));
+        for wrong in ["", "0", "s", "-1", "15h", "1.5s", "9999999999999999999999", "86401"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(factor("0.5").map(|factor| factor.0), Ok(500));
+        for wrong in ["0", "-1", "NaN", "inf", "fast", "1001"] {
+            assert!(factor(wrong).is_err(), "{wrong}");
+        }
+        assert!(loopback("0.0.0.0:80").unwrap_err().contains("this machine only"));
+        assert!(loopback("localhost").is_err());
+        assert!(loopback("[::1]:0").is_ok());
+    }
+
+    #[test]
+    fn verbosity_can_be_said_before_and_after_a_subcommand() {
+        let verbose = |words: &[&str]| CommandLine::try_parse_from(words).unwrap().verbose;
+        assert_eq!(verbose(&["relay-console", "demo", "-vv"]), 2);
+        assert_eq!(verbose(&["relay-console", "-v", "demo"]), 1);
+        assert_eq!(verbose(&["relay-console", RUN, "-v"]), 1);
+    }
+}

@@ -1,0 +1,104 @@
+//! The real binary without a terminal: help, refusals, exit codes, and that standard output carries only answers.
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
+
+/// The binary in a home of its own, with nothing of the environment that these tests run in.
+struct Program {
+    home: TempDir,
+}
+
+impl Program {
+    fn new() -> Self {
+        Self { home: TempDir::new().unwrap() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_relay-console"));
+        command.args(arguments).env_clear().env("HOME", self.home.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Exit code 2, nothing on standard output, and each phrase on standard error.
+fn assert_refused(output: &Output, phrases: &[&str]) {
+    let error = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()), "{error}");
+    for phrase in phrases {
+        assert!(error.contains(phrase), "{phrase:?} is not in {error:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_answers_on_standard_output_without_an_escape() {
+    for arguments in [&["--help"][..], &["-h"], &["--version"], &["demo", "--help"], &["simulate", "--help"]] {
+        let output = Program::new().run(arguments);
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+        assert!(!output.stdout.is_empty() && !output.stdout.contains(&0x1b));
+    }
+}
+
+#[test]
+fn the_help_is_what_was_agreed_on() {
+    let page = |arguments: &[&str]| text(&Program::new().run(arguments).stdout);
+    let pages =
+        [page(&["--help"]), page(&["follow", "--help"]), page(&["demo", "--help"]), page(&["simulate", "--help"])];
+    let settings = crate::snapshots();
+    settings.bind(|| insta::assert_snapshot!("help", pages.join("\n----\n")));
+}
+
+#[test]
+fn no_arguments_and_wrong_ones_are_usage_errors() {
+    let program = Program::new();
+    assert_refused(&program.run(&[]), &["Usage"]);
+    assert_refused(&program.run(&["--no-such-flag"]), &["--no-such-flag"]);
+    assert_refused(&program.run(&[RUN, "--idle-timeout", "soon"]), &["15s or 2m"]);
+    assert_refused(&program.run(&["simulate", "--listen", "0.0.0.0:0"]), &["this machine only"]);
+}
+
+#[test]
+fn a_nil_or_malformed_run_id_is_refused_before_anything_else() {
+    let program = Program::new();
+    assert_refused(&program.run(&["run-17"]), &["is not a UUID", "run-17"]);
+    assert_refused(&program.run(&["follow", "00000000-0000-0000-0000-000000000000"]), &["nil UUID"]);
+    assert_eq!(fs::read_dir(program.home.path()).unwrap().count(), 0, "nothing was written");
+}
+
+#[test]
+fn missing_and_publishable_keys_are_refused_with_what_to_do() {
+    let program = Program::new();
+    assert_refused(&program.run(&[RUN]), &["relay-console: no credentials", "MODELRELAY_API_KEY", "demo"]);
+    let output = program.command(&[RUN]).env("MODELRELAY_API_KEY", "mr_pk_1").output().unwrap();
+    assert_refused(&output, &["publishable", "mr_sk_"]);
+}
+
+#[test]
+fn the_configuration_is_found_where_xdg_says_and_its_errors_name_the_place() {
+    let program = Program::new();
+    let config = program.home.path().join("etc");
+    fs::create_dir_all(config.join("relay-console")).unwrap();
+    let file = config.join("relay-console/config.toml");
+    fs::write(&file, "[profiles.a]\nkey = \"mr_sk_0123456789\"\n").unwrap();
+    let output = program.command(&[RUN]).env("XDG_CONFIG_HOME", &config).output().unwrap();
+    let place = format!("{}, line 2, column 1: unknown field `key`", file.display());
+    assert_refused(&output, &[&place]);
+    assert!(!text(&output.stderr).contains("0123456789"));
+}
+
+#[test]
+fn a_key_file_that_is_not_there_is_named() {
+    let program = Program::new();
+    assert_refused(&program.run(&[RUN, "--api-key-file", "/no/such/file"]), &["cannot read /no/such/file"]);
+}
