@@ -1,0 +1,232 @@
+//! What effects do: reads, submissions, drafts, files, the external editor.
+//!
+//! Each waits in a task of its own and comes back as an action; none is performed on the loop. Drafts go through one
+//! thread, so that two saves of one draft reach the disk in order.
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use super::external_editor;
+use crate::api::client::{ClientSource, EventsQuery, StreamItem};
+use crate::api::ids::RunId;
+use crate::api::tool::CallKey;
+use crate::app::{Action, Effect, editor};
+use crate::store::{Draft, DraftStore, Ending, StateDir};
+use crate::submission;
+
+/// Jobs that may wait for the disk; a full queue is told as a draft that was not saved, and is tried again.
+const DISK_QUEUE: usize = 256;
+/// How long leaving waits for the disk.
+const LAST_SAVES: Duration = Duration::from_secs(2);
+
+/// Performs effects in the background.
+pub struct Performer {
+    run_id: RunId,
+    clients: ClientSource,
+    include_output: bool,
+    outcomes: mpsc::Sender<Action>,
+    disk: mpsc::Sender<DiskJob>,
+    drafts_dir: Option<std::path::PathBuf>,
+}
+
+enum DiskJob {
+    Save(Draft),
+    End(CallKey),
+    Flush(oneshot::Sender<()>),
+}
+
+impl Performer {
+    /// A performer for one run. Starts the thread that owns the drafts on disk, which begins by reading them.
+    #[must_use]
+    pub fn new(
+        run_id: RunId,
+        clients: ClientSource,
+        state: Option<StateDir>,
+        include_output: bool,
+        outcomes: mpsc::Sender<Action>,
+    ) -> Self {
+        let (disk, jobs) = mpsc::channel(DISK_QUEUE);
+        let drafts_dir = state.as_ref().map(|state| state.path().to_path_buf());
+        let told = outcomes.clone();
+        // Without the thread every save is told as failed, since its queue is closed.
+        let _ = std::thread::Builder::new().name("drafts".into()).spawn(move || keep_drafts(state, jobs, &told));
+        Self { run_id, clients, include_output, outcomes, disk, drafts_dir }
+    }
+
+    /// Performs an effect that is not the loop's own; others do nothing.
+    pub fn perform(&self, effect: Effect) {
+        match effect {
+            Effect::ReadRun => self.read_run(),
+            Effect::ReadPending { generation } => self.read_pending(generation),
+            Effect::ReadEvent { seq } => self.read_event(seq),
+            Effect::Submit(intent) => self.submit(intent),
+            Effect::SaveDraft(draft) => {
+                let key = draft.key.clone();
+                if self.disk.try_send(DiskJob::Save(draft)).is_err() {
+                    self.tell(Action::DraftSaved { key, result: Err("the disk does not keep up".into()) });
+                }
+            }
+            Effect::EndDraft { key } => drop(self.disk.try_send(DiskJob::End(key))),
+            Effect::ReadFile { key, path } => {
+                let outcomes = self.outcomes.clone();
+                tokio::task::spawn_blocking(move || {
+                    let result = read_text(&path);
+                    let _ = outcomes.blocking_send(Action::FileRead { key, path, result });
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Runs `$VISUAL` or `$EDITOR` on a text; the terminal must have been given back.
+    pub fn edit_externally(&self, key: CallKey, text: String) {
+        let (outcomes, dir) = (self.outcomes.clone(), self.drafts_dir.clone());
+        tokio::task::spawn_blocking(move || {
+            let result = external_editor::edit(&text, dir.as_deref());
+            let _ = outcomes.blocking_send(Action::ExternalEditorClosed { key, result });
+        });
+    }
+
+    /// Waits, bounded, until everything that was to be saved is on disk.
+    pub async fn flush(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.disk.send(DiskJob::Flush(done)).await.is_ok() {
+            let _ = tokio::time::timeout(LAST_SAVES, wait).await;
+        }
+    }
+
+    /// The same on the loop's own thread, before the process is stopped.
+    pub fn flush_now(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.disk.try_send(DiskJob::Flush(done)).is_ok() {
+            let (told, heard) = std::sync::mpsc::channel();
+            tokio::spawn(async move {
+                let _ = wait.await;
+                let _ = told.send(());
+            });
+            let _ = heard.recv_timeout(LAST_SAVES);
+        }
+    }
+
+    fn tell(&self, action: Action) {
+        let outcomes = self.outcomes.clone();
+        tokio::spawn(async move { outcomes.send(action).await });
+    }
+
+    fn read_run(&self) {
+        let (clients, run_id, outcomes) = (self.clients.clone(), self.run_id, self.outcomes.clone());
+        tokio::spawn(async move {
+            let result = async { clients.client()?.run(&run_id).await }.await;
+            let result = result.map(|reply| (Box::new(reply.value), reply.date)).map_err(|error| error.to_string());
+            let _ = outcomes.send(Action::RunRead(result)).await;
+        });
+    }
+
+    fn read_pending(&self, generation: u64) {
+        let (clients, run_id, outcomes) = (self.clients.clone(), self.run_id, self.outcomes.clone());
+        tokio::spawn(async move {
+            let answer = async { clients.client()?.pending_tools(&run_id).await }.await;
+            let answer = answer.map(|reply| reply.value).map_err(|error| error.to_string());
+            let _ = outcomes.send(Action::PendingRead { generation, answer }).await;
+        });
+    }
+
+    fn read_event(&self, seq: u64) {
+        let (clients, run_id, outcomes) = (self.clients.clone(), self.run_id, self.outcomes.clone());
+        let include_output = self.include_output;
+        tokio::spawn(async move {
+            let result = event_line(&clients, run_id, seq, include_output).await;
+            let _ = outcomes.send(Action::EventRead { seq, result }).await;
+        });
+    }
+
+    fn submit(&self, intent: submission::Intent) {
+        let (clients, outcomes) = (self.clients.clone(), self.outcomes.clone());
+        tokio::spawn(async move {
+            let request_id = intent.request_id;
+            let told = outcomes.clone();
+            let verdict = submission::driver::submit(&clients, &intent, |progress| {
+                // A progress that finds no place is old news by the time it would.
+                let _ = told.try_send(Action::SubmissionProgress { request_id, progress });
+            })
+            .await;
+            let _ = outcomes.send(Action::SubmissionEnded { request_id, verdict }).await;
+        });
+    }
+}
+
+/// One event's line as the server has it.
+async fn event_line(
+    clients: &ClientSource,
+    run_id: RunId,
+    seq: u64,
+    include_output: bool,
+) -> Result<String, String> {
+    let query = EventsQuery { after_seq: seq - 1, limit: Some(1), wait: Some(false), include_output };
+    let mut stream = async { clients.client()?.events(&run_id, &query).await }.await.map_err(|error| error.to_string())?;
+    while let Some(item) = stream.next().await {
+        match item {
+            Ok(StreamItem::Event { line, .. }) => return Ok(String::from_utf8_lossy(&line).into_owned()),
+            Ok(StreamItem::Keepalive) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err(format!("the server sent no event {seq}"))
+}
+
+/// A file's text, bounded by what the editor takes.
+fn read_text(path: &Path) -> Result<String, String> {
+    use std::io::Read;
+    let path = match (path.strip_prefix("~"), etcetera::home_dir()) {
+        (Ok(rest), Ok(home)) => home.join(rest),
+        _ => path.to_path_buf(),
+    };
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    let limit = editor::MAX_BYTES as u64 + 1;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > editor::MAX_BYTES {
+        return Err("it is over 512 KiB".into());
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".into())
+}
+
+/// The thread that owns the drafts: reads them once, then saves in the order of the jobs.
+fn keep_drafts(state: Option<StateDir>, mut jobs: mpsc::Receiver<DiskJob>, outcomes: &mpsc::Sender<Action>) {
+    let store = state.ok_or_else(|| "there is no state directory".to_owned());
+    let store = store.and_then(|state| DraftStore::open(&state).map_err(|error| error.to_string()));
+    match &store {
+        Ok(store) => {
+            let (drafts, problems) = store.load_all();
+            let problems = problems.iter().map(ToString::to_string).collect();
+            let _ = outcomes.blocking_send(Action::DraftsLoaded { drafts, problems });
+        }
+        Err(why) => {
+            let problems = vec![format!("drafts are not kept on disk: {why}")];
+            let _ = outcomes.blocking_send(Action::DraftsLoaded { drafts: Vec::new(), problems });
+        }
+    }
+    while let Some(job) = jobs.blocking_recv() {
+        match (job, &store) {
+            (DiskJob::Save(draft), store) => {
+                let result = match store {
+                    Ok(store) => store.save(&draft).map_err(|error| error.to_string()),
+                    Err(why) => Err(why.clone()),
+                };
+                let result = result.map(|()| draft.saved_at);
+                let _ = outcomes.blocking_send(Action::DraftSaved { key: draft.key, result });
+            }
+            (DiskJob::End(key), Ok(store)) => {
+                if let Err(error) = store.end(&key, Ending::Accepted, Timestamp::now()) {
+                    tracing::warn!("a draft that was accepted stays on disk: {error}");
+                }
+            }
+            (DiskJob::End(_), Err(_)) => {}
+            (DiskJob::Flush(done), _) => drop(done.send(())),
+        }
+    }
+}
