@@ -55,6 +55,8 @@ pub struct ClientConfig {
     pub connect_timeout: Duration,
     /// The longest wait for a whole answer, and for the beginning of an event stream. Default 60 s.
     pub request_timeout: Duration,
+    /// Whether the system's proxy is used; never for this machine. Default true.
+    pub use_proxy: bool,
 }
 
 impl ClientConfig {
@@ -67,6 +69,7 @@ impl ClientConfig {
             customer_id: None,
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
+            use_proxy: true,
         }
     }
 }
@@ -156,7 +159,7 @@ impl Client {
             .tcp_keepalive(KEEPALIVE)
             .http2_keep_alive_interval(KEEPALIVE)
             .http2_keep_alive_while_idle(true);
-        if config.base_url.is_loopback() {
+        if config.base_url.is_loopback() || !config.use_proxy {
             builder = builder.no_proxy();
         }
         if !config.base_url.is_https() {
