@@ -30,6 +30,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use secrecy::SecretString;
 
+use crate::api::client::{BaseUrl, Credentials};
+
 pub mod directories;
 mod error;
 mod file;
@@ -44,8 +46,6 @@ pub use reading::load;
 pub use resolve::{preferences, resolve, server};
 pub use source::{Source, Sourced};
 
-/// Where requests go when nothing says otherwise.
-pub const DEFAULT_BASE_URL: &str = "https://api.modelrelay.ai/api/v1";
 /// The environment variable of a secret key.
 pub const API_KEY_VARIABLE: &str = "MODELRELAY_API_KEY";
 /// The environment variable of a customer or account token.
@@ -126,12 +126,10 @@ pub struct Settings {
 pub struct Server {
     /// The profile that was chosen, and by what.
     pub profile: Option<Sourced<String>>,
-    /// The base URL, without a slash at its end.
-    pub base_url: Sourced<String>,
+    /// The base URL.
+    pub base_url: Sourced<BaseUrl>,
     /// What the server is shown.
-    pub credential: Sourced<Credential>,
-    /// Whether plain http may go to a host that is not loopback.
-    pub allow_http: bool,
+    pub credentials: Sourced<Credentials>,
     /// Whether the system's proxy is used.
     pub use_proxy: bool,
     /// What the operator should know and nothing fails for, each a sentence.
@@ -145,18 +143,8 @@ impl Server {
         if let Some(profile) = &self.profile {
             return profile.value.clone();
         }
-        let host = reqwest::Url::parse(&self.base_url.value).ok().and_then(|url| url.host_str().map(str::to_owned));
-        host.unwrap_or_else(|| self.base_url.value.clone())
+        self.base_url.value.host()
     }
-}
-
-/// What proves who is asking (`wire/README.md`, "Base URL, credentials, headers").
-#[derive(Debug, Clone)]
-pub enum Credential {
-    /// A secret key, `mr_sk_…`.
-    ApiKey(SecretString),
-    /// A customer or account token.
-    Token(SecretString),
 }
 
 /// How the console looks and behaves.

@@ -128,8 +128,8 @@ pub struct ServerArguments {
     /// Use this profile of relay-console/config.toml or mrl/config.toml
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// Where the runs API is [default: https://api.modelrelay.ai/api/v1]
-    #[arg(long, value_name = "URL")]
+    /// Where the runs API is.
+    #[arg(long, value_name = "URL", help = "Where the runs API is [default: https://api.modelrelay.ai/api/v1]")]
     pub base_url: Option<String>,
     /// Read the secret key from this file
     #[arg(long, value_name = "FILE")]

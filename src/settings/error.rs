@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 
 use super::source::Source;
+use crate::api::error::SettingError;
+
 use super::{API_KEY_VARIABLE, TOKEN_VARIABLE};
 
 /// Why a configuration is refused.
@@ -50,14 +52,14 @@ pub enum SettingsError {
         known: Vec<String>,
     },
     /// A base URL that is none.
-    #[error("{url:?} (from {from}) is not a base URL: {reason}")]
+    #[error("{url:?} from {from} cannot be used: {error}")]
     BaseUrl {
         /// The text.
         url: String,
         /// Where it came from.
         from: Source,
         /// What is wrong with it.
-        reason: String,
+        error: SettingError,
     },
     /// The only key at hand belongs to another server.
     #[error(transparent)]

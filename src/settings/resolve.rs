@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::KeyOfAnotherServer;
 use super::file::{OwnConfig, Profile, VendorConfig, text_of};
 use super::{
-    API_KEY_VARIABLE, BASE_URL_VARIABLE, Credential, DEFAULT_BASE_URL, Directories, Environment, Files, Flags,
-    Preferences, Server, Settings, SettingsError, Source, Sourced, TOKEN_VARIABLE,
+    API_KEY_VARIABLE, BASE_URL_VARIABLE, Directories, Environment, Files, Flags, Preferences, Server, Settings,
+    SettingsError, Source, Sourced, TOKEN_VARIABLE,
 };
+
+use crate::api::client::{BaseUrl, Credentials, DEFAULT_BASE_URL};
 
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -61,19 +62,19 @@ pub fn server(
     let chosen = choose_profile(flags, files)?;
     let base_url = base_url(flags, environment, chosen.profile.as_ref())?;
     let mut notices = Vec::new();
-    let credential = credential(environment, files, &chosen, &base_url, directories)?;
+    let credentials = credentials(environment, files, &chosen, &base_url, directories)?;
     if let Some(profile) = &chosen.profile
         && profile.has_credential()
-        && credential.source != profile.source()
+        && credentials.source != profile.source()
     {
-        notices.push(format!("the credentials come from {}, not from {}", credential.source, profile.source()));
+        notices.push(format!("the credentials come from {}, not from {}", credentials.source, profile.source()));
     }
     if let (Some(problem), false) = (&chosen.vendor_problem, chosen.profile.is_some()) {
         notices.push(format!("{problem}; it is not used"));
     }
-    notices.extend(exposed_files(files, &credential.source));
+    notices.extend(exposed_files(files, &credentials.source));
     let profile = chosen.profile.map(|profile| Sourced::new(profile.name, profile.chosen_by));
-    Ok(Server { profile, base_url, credential, allow_http: flags.allow_http, use_proxy: !flags.no_proxy, notices })
+    Ok(Server { profile, base_url, credentials, use_proxy: !flags.no_proxy, notices })
 }
 
 /// A profile, where it stands, and what chose it.
@@ -140,7 +141,7 @@ fn base_url(
     flags: &Flags,
     environment: &Environment,
     profile: Option<&ChosenProfile>,
-) -> Result<Sourced<String>, SettingsError> {
+) -> Result<Sourced<BaseUrl>, SettingsError> {
     let of_profile = profile.and_then(|profile| Some((profile.profile.base_url.as_deref()?, profile.source())));
     let (text, source) = [
         flags.base_url.as_deref().map(|url| (url, Source::Flag("--base-url"))),
@@ -151,69 +152,54 @@ fn base_url(
     .flatten()
     .next()
     .unwrap_or((DEFAULT_BASE_URL, Source::Default));
-    let text = text.trim().trim_end_matches('/');
-    parse_url(text, &source)?;
-    Ok(Sourced::new(text.to_owned(), source))
+    let url = parse_url(text, &source, flags.allow_http)?;
+    Ok(Sourced::new(url, source))
 }
 
-fn parse_url(text: &str, source: &Source) -> Result<Url, SettingsError> {
-    let refused = |url: &str, reason: &str| SettingsError::BaseUrl {
-        url: url.to_owned(),
-        from: source.clone(),
-        reason: reason.to_owned(),
-    };
-    let url = Url::parse(text).map_err(|error| refused(text, &error.to_string()))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        let host = format!("{}://…@{}", url.scheme(), url.host_str().unwrap_or_default());
-        return Err(refused(&host, "credentials do not belong into it; use a key file, the environment or a profile"));
-    }
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(refused(text, "it must start with https:// and a host"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(refused(text, "it must end with its path, without ? and #"));
-    }
-    Ok(url)
+fn parse_url(text: &str, source: &Source, allow_http: bool) -> Result<BaseUrl, SettingsError> {
+    BaseUrl::parse(text, allow_http).map_err(|error| {
+        // A password in it is not repeated.
+        let shown = match (text.find("://"), text.rfind('@')) {
+            (Some(scheme), Some(at)) if scheme < at => format!("{}…{}", &text[..scheme + 3], &text[at..]),
+            _ => text.to_owned(),
+        };
+        SettingsError::BaseUrl { url: shown, from: source.clone(), error }
+    })
 }
 
-/// Whether two base URLs are one: by scheme, host, port and path, however they are spelled.
-fn same_server(a: &Url, b: &Url) -> bool {
-    let parts = |url: &Url| (url.origin().ascii_serialization(), url.path().trim_end_matches('/').to_owned());
-    parts(a) == parts(b)
-}
-
-fn credential(
+fn credentials(
     environment: &Environment,
     files: &Files,
     chosen: &Choice,
-    base_url: &Sourced<String>,
+    base_url: &Sourced<BaseUrl>,
     directories: &Directories,
-) -> Result<Sourced<Credential>, SettingsError> {
+) -> Result<Sourced<Credentials>, SettingsError> {
     if let Some(file) = &files.api_key {
         let source = Source::Flag("--api-key-file");
-        return checked(Credential::ApiKey(SecretString::from(text_of(file)?.trim())), source);
+        return checked(Credentials::ApiKey(SecretString::from(text_of(file)?.trim())), source);
     }
     if let Some(key) = present(environment.api_key.as_ref()) {
-        return checked(Credential::ApiKey(key), Source::Environment(API_KEY_VARIABLE));
+        return checked(Credentials::ApiKey(key), Source::Environment(API_KEY_VARIABLE));
     }
     if let Some(token) = present(environment.token.as_ref()) {
-        return checked(Credential::Token(token), Source::Environment(TOKEN_VARIABLE));
+        return checked(Credentials::Token(token), Source::Environment(TOKEN_VARIABLE));
     }
     let none = |because| SettingsError::NoCredentials { config: directories.own_config(), because };
     let Some(profile) = &chosen.profile else {
         return Err(none(chosen.vendor_problem.as_ref().map(ToString::to_string)));
     };
-    let key = present(profile.profile.api_key.as_ref()).map(Credential::ApiKey);
-    let token = present(profile.profile.token.as_ref()).map(Credential::Token);
+    let key = present(profile.profile.api_key.as_ref()).map(Credentials::ApiKey);
+    let token = present(profile.profile.token.as_ref()).map(Credentials::Token);
     let Some(found) = key.or(token) else {
         return Err(none(Some(format!("{} has neither api_key nor token", profile.source()))));
     };
     let belongs_to = profile.profile.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL).trim();
-    if !same_server(&parse_url(belongs_to, &profile.source())?, &parse_url(&base_url.value, &base_url.source)?) {
+    let home = parse_url(belongs_to, &profile.source(), true)?;
+    if home.as_str() != base_url.value.as_str() {
         return Err(SettingsError::KeyOfAnotherServer(Box::new(KeyOfAnotherServer {
             profile: profile.source(),
-            belongs_to: belongs_to.to_owned(),
-            base_url: base_url.value.clone(),
+            belongs_to: home.as_str().to_owned(),
+            base_url: base_url.value.as_str().to_owned(),
             from: base_url.source.clone(),
         })));
     }
@@ -226,10 +212,10 @@ fn present(secret: Option<&SecretString>) -> Option<SecretString> {
     (!text.is_empty()).then(|| SecretString::from(text))
 }
 
-fn checked(credential: Credential, from: Source) -> Result<Sourced<Credential>, SettingsError> {
-    let (kind, text) = match &credential {
-        Credential::ApiKey(key) => ("key", key.expose_secret()),
-        Credential::Token(token) => ("token", token.expose_secret()),
+fn checked(credentials: Credentials, from: Source) -> Result<Sourced<Credentials>, SettingsError> {
+    let (kind, text) = match &credentials {
+        Credentials::ApiKey(key) => ("key", key.expose_secret()),
+        Credentials::Token(token) => ("token", token.expose_secret()),
     };
     if text.starts_with("mr_pk_") {
         return Err(SettingsError::PublishableKey(from));
@@ -241,7 +227,7 @@ fn checked(credential: Credential, from: Source) -> Result<Sourced<Credential>, 
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         "has a space or a character in it that no key has; copy it again"
     } else {
-        return Ok(Sourced::new(credential, from));
+        return Ok(Sourced::new(credentials, from));
     };
     Err(SettingsError::Credential { kind, from, reason })
 }

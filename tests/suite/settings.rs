@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use relay_console::api::client::{Credentials, DEFAULT_BASE_URL};
 use relay_console::settings::{
-    self, Credential, DEFAULT_BASE_URL, Directories, Environment, Files, Flags, Settings, SettingsError, Source,
-    TextFile,
+    self, Directories, Environment, Files, Flags, Settings, SettingsError, Source, TextFile,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -72,11 +72,15 @@ fn base_url(url: &str) -> Flags {
 /// The base URL, the secret with its kind, and where each came from.
 fn summary(settings: &Settings) -> (String, String, String) {
     let server = &settings.server;
-    let secret = match &server.credential.value {
-        Credential::ApiKey(key) => format!("key {}", key.expose_secret()),
-        Credential::Token(token) => format!("token {}", token.expose_secret()),
+    let secret = match &server.credentials.value {
+        Credentials::ApiKey(key) => format!("key {}", key.expose_secret()),
+        Credentials::Token(token) => format!("token {}", token.expose_secret()),
     };
-    (format!("{} from {}", server.base_url.value, server.base_url.source), secret, server.credential.source.to_string())
+    (
+        format!("{} from {}", server.base_url.value.as_str(), server.base_url.source),
+        secret,
+        server.credentials.source.to_string(),
+    )
 }
 
 const TWO_PROFILES: &str = r#"
@@ -150,7 +154,7 @@ fn a_profiles_key_never_goes_to_another_base_url() {
     for (flags, environment) in [
         (base_url("https://evil.example/api/v1"), ""),
         (Flags::default(), "https://evil.example/api/v1"),
-        (base_url("http://api.modelrelay.ai/api/v1"), ""),
+        (Flags { allow_http: true, ..base_url("http://api.modelrelay.ai/api/v1") }, ""),
         (base_url("https://api.modelrelay.ai:444/api/v1"), ""),
         (base_url("https://api.modelrelay.ai/api/v2"), ""),
         (base_url("https://api.modelrelay.ai.evil.example/api/v1"), ""),
@@ -227,9 +231,10 @@ fn each_wrong_input_is_refused_in_words_that_say_what_and_where() {
             &["no profile \"gone\"", "current_profile in", OWN, "there are: a, b"],
         ),
         (flags(profile("gone")), &["no profile \"gone\"", "--profile", "none at all"]),
-        (flags(base_url("api.modelrelay.ai")), &["\"api.modelrelay.ai\"", "--base-url", "not a base URL"]),
-        (flags(base_url("ftp://api.modelrelay.ai/")), &["must start with https://"]),
-        (flags(base_url("https://api.modelrelay.ai/api/v1?x=1")), &["without ? and #"]),
+        (flags(base_url("api.modelrelay.ai")), &["\"api.modelrelay.ai\"", "--base-url", "cannot be used"]),
+        (flags(base_url("ftp://api.modelrelay.ai/")), &["not https"]),
+        (flags(base_url("http://runs.example/api/v1")), &["--base-url", "unencrypted", "--allow-http"]),
+        (flags(base_url("https://api.modelrelay.ai/api/v1?x=1")), &["query"]),
         (key("mr_pk_1"), &["MODELRELAY_API_KEY", "publishable", "mr_sk_"]),
         (key("mr_sk_1 mr_sk_2"), &["the key from MODELRELAY_API_KEY", "copy it again"]),
         (key("mr_sk_é"), &["copy it again"]),
@@ -274,7 +279,7 @@ fn no_message_and_no_debug_print_shows_a_secret() {
     }
     let url = format!("https://user:{secret}@host.example/api");
     let refusal = Sources { flags: base_url(&url), api_key: "mr_sk_1", ..Sources::default() }.refusal();
-    assert!(refusal.contains("credentials do not belong") && !refusal.contains("0123456789"), "{refusal}");
+    assert!(refusal.contains("do not belong there") && !refusal.contains("0123456789"), "{refusal}");
     let sources = Sources { api_key: secret, ..Sources::default() };
     let printed = format!("{:?} {:?} {:?}", sources.environment(), sources.files(), sources.resolve().unwrap());
     assert!(!printed.contains("0123456789"), "{printed}");
