@@ -13,7 +13,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer as _, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::ids::{NodeId, PlanHash, RequestId, RunId};
@@ -498,17 +498,23 @@ pub struct Artifact {
     pub artifact_key: String,
     /// Size, digest, and whether the value is inline.
     pub info: ArtifactInfo,
-    /// The value as raw JSON; only when `include_output` was asked for and `info.included` is true.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The value as raw JSON; only when `include_output` was asked for and `info.included` is true. A `null` is a
+    /// value, too.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub content: Option<Box<RawValue>>,
 }
 
 impl Artifact {
-    /// The inline value as JSON text.
+    /// The inline value as JSON text; `None` where the server says that it is not inline.
     #[must_use]
     pub fn content(&self) -> Option<&str> {
-        self.content.as_deref().map(RawValue::get)
+        self.content.as_deref().filter(|_| self.info.included).map(RawValue::get)
     }
+}
+
+/// Reads a field that stands there as a value, `null` included.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl PartialEq for Artifact {
@@ -1027,6 +1033,10 @@ fn decode_text(line: &[u8]) -> Result<Decoded, Problem> {
     if text.trim().is_empty() {
         return Ok(Decoded::Blank);
     }
+    if !text.trim_start().starts_with('{') {
+        // A list of the fields' values would be read as an envelope, too.
+        return Err(Problem::NotAnEvent("expected a JSON object".to_owned()));
+    }
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| Problem::NotAnEvent(error.to_string()))?;
     if envelope.event_type.as_deref() == Some("keepalive") && envelope.seq.is_none() {
         return Ok(Decoded::Keepalive);
@@ -1096,3 +1106,6 @@ impl Serialize for Event {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests;
