@@ -3,6 +3,8 @@
 
 mod architecture;
 mod cli;
+mod client;
+mod raw_server;
 mod settings;
 mod simulator;
 mod store;
