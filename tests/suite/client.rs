@@ -245,6 +245,30 @@ async fn characters_split_across_chunks_arrive_whole() {
 }
 
 #[tokio::test]
+async fn not_one_of_many_events_is_lost_in_a_burst() {
+    const EVENTS: u64 = 50_000;
+    let lines: Vec<String> = (1..=EVENTS).map(|seq| delta(seq, "größer 日本語 🦀")).collect();
+    let body = (lines.join("\n") + "\n").into_bytes();
+    // A prime number of bytes, so that every part of a line is cut somewhere.
+    let chunks = body.chunks(1009).map(chunk);
+    let acts: Vec<Act> = [chunked_head()].into_iter().chain(chunks).chain([Act::Send(b"0\r\n\r\n".to_vec())]).collect();
+    let server = RawServer::answering(vec![acts]).await;
+    let mut stream = events(&server).await.unwrap();
+    let mut next = 1;
+    while let Some(item) = stream.next().await {
+        match item.unwrap() {
+            StreamItem::Event { event, .. } => {
+                assert_eq!(event.seq, next);
+                next += 1;
+            }
+            StreamItem::Keepalive => panic!("no keepalive was sent"),
+            StreamItem::Partial => {}
+        }
+    }
+    assert_eq!(next, EVENTS + 1);
+}
+
+#[tokio::test]
 async fn one_bad_line_costs_no_other_within_the_same_chunk() {
     let mut body = Vec::new();
     for line in

@@ -4,10 +4,12 @@
 mod architecture;
 mod cli;
 mod client;
+mod feed;
 mod raw_server;
 mod settings;
 mod simulator;
 mod store;
+mod submission;
 
 /// Settings under which a snapshot is read from and written to `snapshots/`, by its own name only.
 fn snapshots() -> insta::Settings {
