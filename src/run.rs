@@ -50,6 +50,8 @@ pub struct Run {
     pub run_id: RunId,
     /// Hash of the plan, once known.
     pub plan_hash: Option<PlanHash>,
+    /// The run that started this one, where the snapshot names one.
+    pub parent_run_id: Option<RunId>,
     /// When the run started, by the server's clock.
     pub started_at: Option<Timestamp>,
     /// When it ended, by the server's clock.
@@ -112,6 +114,7 @@ impl Run {
         Self {
             run_id,
             plan_hash: None,
+            parent_run_id: None,
             started_at: None,
             ended_at: None,
             failure: None,
@@ -261,6 +264,7 @@ impl Run {
         if let Some(plan_hash) = &snapshot.plan_hash {
             self.plan_hash.get_or_insert_with(|| plan_hash.clone());
         }
+        self.parent_run_id = snapshot.parent_run_id.or(self.parent_run_id);
         self.ledger.observe(&snapshot.cost_summary);
         let Some(listed) = &snapshot.nodes else { return };
         for (index, node) in listed.iter().enumerate() {
