@@ -25,3 +25,4 @@ pub mod settings;
 pub mod simulator;
 pub mod store;
 pub mod submission;
+pub mod view;

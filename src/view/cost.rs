@@ -1,0 +1,101 @@
+//! The cost: the server's lines, what they leave out, and what is not billed yet.
+//!
+//! ```text
+//! ╭ Cost $0.42 ─────────────────────────────────────────────╮
+//! │ provider   model               req    in     out       $ │
+//! │ anthropic  claude-sonnet-4-5     6  41.0k   2.9k    0.31 │
+//! │ not yet billed                   2   6.1k   0.4k   ~0.03 │
+//! ╰──────────────────────────────────────────────────────────╯
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+
+use super::pane::{self, Pane};
+use super::theme::{Role, Sign, Theme};
+use super::{format, text};
+use crate::app::{App, Pane as Focus};
+use crate::run::CostRow;
+use crate::run::cost::RowLabel;
+
+const NUMBERS: [(&str, usize); 4] = [("req", 5), ("in", 8), ("out", 8), ("$", 9)];
+
+pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
+    let rows = app.run.ledger.rows(&app.identity.prices);
+    let mut pane = Pane::new(title(app, theme), app.focus == Focus::Cost);
+    let height = usize::from(area.height.saturating_sub(3));
+    pane.below = pane::more_below(rows.len().saturating_sub(height), theme);
+    let inner = pane.render(theme, area, buf);
+    let numbers: usize = NUMBERS.iter().map(|(_, width)| width).sum();
+    let label = usize::from(inner.width).saturating_sub(numbers + 2);
+    let provider = widest_provider(&rows, theme).clamp(8, 16).min(label / 2);
+    let quiet = theme.style(Role::Quiet);
+
+    let mut header = vec![Span::raw(" ")];
+    header.extend(text::left("provider", provider + 2, quiet, theme));
+    header.extend(text::left("model", label.saturating_sub(provider + 2), quiet, theme));
+    for (title, width) in NUMBERS {
+        header.extend(text::right(title, width, quiet, theme));
+    }
+    pane::row(header, 0, inner, buf);
+    if rows.is_empty() {
+        pane::row(vec![Span::styled(" no model was called yet", quiet)], 1, inner, buf);
+    }
+    for (at, row) in rows.iter().take(height).enumerate() {
+        pane::row(cost_row(row, label, provider, theme), at + 1, inner, buf);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "cents of a run stay far below 2^53")]
+fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
+    let ledger = &app.run.ledger;
+    let figure = ledger.billed_cents().map_or_else(
+        || theme.sign(Sign::Dash).to_owned(),
+        |cents| format::billed(cents as f64, ledger.billed_tokens()),
+    );
+    pane::title(&format!("Cost ${figure}"), theme)
+}
+
+fn widest_provider(rows: &[CostRow], theme: Theme) -> usize {
+    let width = |row: &CostRow| match &row.label {
+        RowLabel::Billed(rate) => rate.provider.as_ref().map_or(0, |provider| text::width(provider.as_str(), theme)),
+        RowLabel::NotItemised | RowLabel::NotYetBilled => 0,
+    };
+    rows.iter().map(width).max().unwrap_or(0)
+}
+
+fn cost_row(row: &CostRow, label: usize, provider: usize, theme: Theme) -> Vec<Span<'static>> {
+    let plain = theme.style(Role::Plain);
+    let quiet = theme.style(Role::Quiet);
+    let mut spans = vec![Span::raw(" ")];
+    match &row.label {
+        RowLabel::Billed(rate) => {
+            let name = rate.provider.as_ref().map_or("", |provider| provider.as_str());
+            spans.extend(text::left(name, provider, plain, theme));
+            spans.push(Span::raw("  "));
+            spans.extend(text::left(&rate.model, label.saturating_sub(provider + 2), plain, theme));
+        }
+        RowLabel::NotItemised => spans.extend(text::left("not itemised by the server", label, quiet, theme)),
+        RowLabel::NotYetBilled => {
+            let words = match row.amount.unpriced_calls {
+                0 => "not yet billed".to_owned(),
+                unpriced => format!("not yet billed, +{unpriced} unpriced"),
+            };
+            spans.extend(text::left(&words, label, quiet, theme));
+        }
+    }
+    let itemised = row.label != RowLabel::NotItemised;
+    let count = |number: u64| if itemised { format::tokens(number) } else { String::new() };
+    let money = match &row.label {
+        RowLabel::NotYetBilled => format::estimate(&row.amount).unwrap_or_else(|| theme.sign(Sign::Dash).to_owned()),
+        RowLabel::Billed(_) => format::billed(row.amount.cents, row.tokens.input + row.tokens.output),
+        RowLabel::NotItemised => format::dollars(row.amount.cents),
+    };
+    let tokens = row.tokens;
+    let cells = [count(tokens.requests), count(tokens.input), count(tokens.output), money];
+    for ((_, width), cell) in NUMBERS.iter().zip(cells) {
+        spans.extend(text::right(&cell, *width, plain, theme));
+    }
+    spans
+}

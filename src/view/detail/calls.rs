@@ -1,0 +1,103 @@
+//! The Calls tab: each tool call with its arguments and its result.
+//!
+//! ```text
+//! ✓ collect_logs  step 2  00:03
+//!   {"service": "api"}
+//!   → {"lines": 1204}
+//! ```
+
+use std::time::Duration;
+
+use ratatui::text::{Line, Span};
+
+use super::super::cache::{Cache, What};
+use super::super::theme::{Role, Sign, Theme};
+use super::super::{format, text};
+use super::{Block, Context};
+use crate::app::json;
+use crate::run::{CallRecord, Node};
+
+/// Bytes of arguments or of a result that are shown here.
+const SHOWN: usize = 32 * 1024;
+
+pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'static>> {
+    let app = context.app;
+    let mut blocks = Vec::new();
+    let nodes: Vec<&Node> = match app.selected_node() {
+        Some(node) => vec![node],
+        None => app.run.nodes.values().collect(),
+    };
+    let with_node = app.selected_node().is_none();
+    for node in nodes {
+        if node.dropped_calls > 0 {
+            let words = format!("{} of {} are no longer kept", format::plural(node.dropped_calls, "call"), node.id);
+            blocks.push(Block::Made(context.words(Role::Quiet, &words)));
+        }
+        for record in &node.calls {
+            blocks.push(Block::Made(vec![head(context, record, with_node)]));
+            let what = What::Record(record.key.clone(), record.result.is_some());
+            let rows =
+                cache.rows(what, context.columns, context.theme, || body(record, context.columns, context.theme));
+            blocks.push(Block::Kept(rows));
+        }
+    }
+    if blocks.is_empty() {
+        blocks.push(Block::Made(context.words(Role::Quiet, "no tool was called yet")));
+    }
+    blocks
+}
+
+fn head(context: &Context<'_>, record: &CallRecord, with_node: bool) -> Line<'static> {
+    let (app, theme) = (context.app, context.theme);
+    let waits = app.run.pending.get(&record.key).is_some();
+    let (sign, role, word) = match &record.result {
+        Some(result) if result.error.is_some() => (Sign::Failed, Role::Bad, "error"),
+        Some(_) => (Sign::Succeeded, Role::Good, "answered"),
+        None if waits => (Sign::Waiting, Role::Attention, "waits for you"),
+        None if app.run.has_ended() => (Sign::Canceled, Role::Quiet, "no result"),
+        None => (Sign::Running, Role::Active, "running"),
+    };
+    let took: Duration = match &record.result {
+        Some(result) => result.at.duration_since(record.called_at).try_into().unwrap_or_default(),
+        None => app.age(record.called_at),
+    };
+    let mut spans = vec![Span::styled(format!("{} ", theme.sign(sign)), theme.style(role))];
+    spans.extend(text::cut(record.call.name.as_str(), context.columns / 2, theme.style(Role::Strong), theme));
+    let step = &record.key.step;
+    let place = if with_node { format!("  {} {}", step.node_id, step.step) } else { format!("  step {}", step.step) };
+    spans.extend(text::cut(&place, context.columns / 3, theme.style(Role::Quiet), theme));
+    spans.push(Span::styled(format!("  {word}"), theme.style(role)));
+    spans.push(Span::styled(format!("  {}", format::duration(took)), theme.style(Role::Quiet)));
+    Line::from(spans)
+}
+
+fn body(record: &CallRecord, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+    let mut rows = Vec::new();
+    indented(&mut rows, "", record.call.arguments(), Role::Quiet, columns, theme);
+    if let Some(result) = &record.result {
+        match &result.error {
+            Some(error) => indented(&mut rows, "error: ", error, Role::Bad, columns, theme),
+            None => indented(&mut rows, "= ", &result.output, Role::Plain, columns, theme),
+        }
+    }
+    rows.push(Line::default());
+    rows
+}
+
+fn indented(rows: &mut Vec<Line<'static>>, label: &str, value: &str, role: Role, columns: usize, theme: Theme) {
+    if value.trim().is_empty() {
+        return;
+    }
+    let end = (0..=SHOWN.min(value.len())).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
+    let shown = &value[..end];
+    let pretty = if end == value.len() { json::pretty(shown) } else { None };
+    let text = format!("{label}{}", pretty.as_deref().unwrap_or(shown));
+    for mut row in text::wrap(&text, columns.saturating_sub(2), theme.style(role), theme) {
+        row.spans.insert(0, Span::raw("  "));
+        rows.push(row);
+    }
+    if end < value.len() {
+        let words = format!("  {} more", format::bytes((value.len() - end) as u64));
+        rows.push(Line::from(Span::styled(words, theme.style(Role::Attention))));
+    }
+}

@@ -1,0 +1,87 @@
+//! The Output tab: what a node has streamed, and its output once it stands.
+
+use ratatui::text::{Line, Span};
+
+use super::super::cache::{Cache, What};
+use super::super::theme::{Role, Sign, Theme};
+use super::super::{format, nodes, text};
+use super::{Block, Context, run, scheduler};
+use crate::app::json;
+use crate::run::{Node, Output};
+
+pub(super) fn blocks<'a>(context: &Context<'_>, cache: &'a mut Cache) -> Vec<Block<'a>> {
+    let Some(node) = context.app.selected_node() else { return run::blocks(context, cache) };
+    let mut blocks = vec![Block::Made(head(context, node))];
+    // The output first: the stream's rows are borrowed from the cache until they are drawn.
+    let output = node.output.as_ref().map(|output| shown_output(context, cache, "output", output));
+    if node.text.dropped > 0 {
+        let dropped = format!("{} dropped above", format::bytes(node.text.dropped));
+        blocks.push(Block::Made(context.words(Role::Quiet, &dropped)));
+    }
+    if !node.text.is_empty() {
+        blocks.push(Block::Made(vec![Line::default()]));
+        blocks.push(Block::Stream(cache.stream(&node.id, &node.text, context.columns, context.theme)));
+    }
+    blocks.extend(output.into_iter().flatten());
+    if node.text.is_empty() && node.output.is_none() && node.scheduler.is_none() {
+        blocks.push(Block::Made(context.words(Role::Quiet, "no output yet")));
+    }
+    blocks
+}
+
+/// An output: its size, then its JSON, or where to read it.
+pub(super) fn shown_output(
+    context: &Context<'_>,
+    cache: &mut Cache,
+    name: &str,
+    output: &Output,
+) -> Vec<Block<'static>> {
+    let (columns, theme) = (context.columns, context.theme);
+    let head = vec![Line::default(), context.rule(&format!("{name} {}", format::bytes(output.info.bytes)))];
+    let Some(json_text) = output.content.clone() else {
+        let hint = format!("not inline: open it with Enter on event {} in Events", output.seq);
+        return vec![Block::Made(head), Block::Made(context.words(Role::Quiet, &hint))];
+    };
+    let rows = cache.rows(What::Output { seq: output.seq }, columns, theme, || {
+        let pretty = json::pretty(&json_text);
+        text::wrap(pretty.as_deref().unwrap_or(&json_text), columns, theme.style(Role::Plain), theme)
+    });
+    vec![Block::Made(head), Block::Kept(rows)]
+}
+
+/// How the node stands, why it failed, what waits, its agents.
+fn head(context: &Context<'_>, node: &Node) -> Vec<Line<'static>> {
+    let (app, theme) = (context.app, context.theme);
+    let status = app.run.node_status(node);
+    let (sign, role) = Theme::node_status(&status);
+    let mut spans = vec![Span::styled(format!("{} ", theme.sign(sign)), theme.style(role))];
+    spans.extend(text::cut(status.as_str(), 20, theme.style(role), theme));
+    let tokens = node.tokens();
+    let mut facts = vec![nodes::time(app, node)];
+    facts.extend(node.step.map(|step| format!("step {step}")));
+    if tokens.requests > 0 {
+        facts.push(format!("{} in {} out", format::tokens(tokens.input), format::tokens(tokens.output)));
+        facts.push(nodes::money(app, node, theme));
+    }
+    if node.retries() > 0 {
+        facts.push(format::plural(node.retries(), "retry").replace("retrys", "retries"));
+    }
+    for fact in facts.iter().filter(|fact| !fact.is_empty()) {
+        spans.push(Span::styled(format!("  {fact}"), theme.style(Role::Quiet)));
+    }
+    let mut rows = vec![Line::from(spans)];
+    if let Some(failure) = &node.failure {
+        let code = failure.code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
+        let words = format!("{} {}{code}", theme.sign(Sign::Failed), failure.message);
+        rows.extend(context.words(Role::Bad, &words));
+    }
+    for call in app.run.pending.of_node(&node.id) {
+        let age = format::age(app.age(call.since));
+        let words = format!("{} {} waits for you {age}", theme.sign(Sign::Waiting), call.call.name);
+        rows.extend(context.words(Role::Attention, &words));
+    }
+    if let Some(told) = &node.scheduler {
+        rows.extend(scheduler::rows(context, told));
+    }
+    rows
+}

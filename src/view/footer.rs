@@ -1,0 +1,180 @@
+//! The last line: what was said to the operator, else which keys do what here; or the line that is typed into.
+//!
+//! ```text
+//!  Enter answer   w next call   Tab pane   / filter   ? help   q quit
+//!  ✗ refused: the call belongs to another step. Your text is kept                                    Esc
+//!  / diag▏                                                                      Enter keep   Esc leave
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::Span;
+use ratatui::widgets::{Clear, Widget};
+
+use super::theme::{Role, Sign, Theme};
+use super::{page, pane, text};
+use crate::app::keys::{self, Context};
+use crate::app::{App, Command, Level, Mode, Notice, Pane, Side};
+
+/// Rows that a long notice may take, growing upwards over the panes.
+const NOTICE_ROWS: usize = 3;
+
+/// Draws the footer; returns where the cursor stands when something is typed into it.
+pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    match typed(app) {
+        Some((label, input)) => return Some(prompt(label, input, theme, area, buf)),
+        None => match app.current_notice() {
+            Some(notice) => said(notice, theme, area, buf),
+            None => hints(app, theme, area, buf),
+        },
+    }
+    None
+}
+
+/// The text that is typed into the footer, and what it is for.
+fn typed(app: &App) -> Option<(&'static str, &str)> {
+    match &app.mode {
+        Mode::Filter { .. } => Some(("filter the nodes /", &app.filter)),
+        Mode::Answering(answering) => match &answering.side {
+            Side::File(name) => Some(("insert the file", name)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn prompt(label: &str, input: &str, theme: Theme, area: Rect, buf: &mut Buffer) -> Position {
+    let mut spans = vec![Span::styled(format!(" {label} "), theme.style(Role::Active))];
+    let room = usize::from(area.width).saturating_sub(text::spans_width(&spans) + 1);
+    // The end of what is typed stays in sight.
+    let mut tail = input;
+    while text::width(tail, theme) > room {
+        let mut chars = tail.chars();
+        chars.next();
+        tail = chars.as_str();
+    }
+    spans.extend(text::inert(tail, theme.style(Role::Strong), theme));
+    let column = u16::try_from(text::spans_width(&spans)).unwrap_or(u16::MAX);
+    pane::row(spans, 0, area, buf);
+    Position::new((area.x + column).min(area.right().saturating_sub(1)), area.y)
+}
+
+fn said(notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) {
+    let role = page::level_role(notice.level);
+    let sign = match notice.level {
+        Level::Info => Sign::Dot,
+        Level::Good => Sign::Succeeded,
+        Level::Error => Sign::Failed,
+    };
+    let leave = if notice.level == Level::Error { "  Esc" } else { "" };
+    let columns = usize::from(area.width).saturating_sub(4 + leave.len()).max(2);
+    let mut rows = text::wrap(&notice.text, columns, theme.style(role), theme);
+    if rows.len() > NOTICE_ROWS {
+        rows.truncate(NOTICE_ROWS - 1);
+        let shown: usize =
+            rows.iter().map(|row| row.spans.iter().map(|span| span.content.chars().count()).sum::<usize>()).sum();
+        let rest: String = notice.text.chars().skip(shown).collect();
+        rows.push(text::cut(&text::one_line(&rest), columns, theme.style(role), theme).into());
+    }
+    let height = u16::try_from(rows.len()).unwrap_or(1).min(area.bottom());
+    let over = Rect { y: area.bottom() - height, height, ..area };
+    Clear.render(over, buf);
+    for (at, row) in rows.into_iter().enumerate() {
+        let head = if at == 0 { format!(" {} ", theme.sign(sign)) } else { "   ".to_owned() };
+        let mut spans = vec![Span::styled(head, theme.style(role))];
+        spans.extend(row.spans);
+        if at == 0 && !leave.is_empty() {
+            text::fill(&mut spans, usize::from(area.width).saturating_sub(leave.len() + 1));
+            spans.push(Span::styled(leave, theme.style(Role::Quiet)));
+        }
+        pane::row(spans, at, over, buf);
+    }
+}
+
+fn hints(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
+    let context = app.context();
+    let mut spans = vec![Span::raw(" ")];
+    let mut room = usize::from(area.width).saturating_sub(1);
+    if context == Context::EditorPrefix {
+        let label = "Ctrl-X, then  ";
+        room = room.saturating_sub(label.len());
+        spans.push(Span::styled(label, theme.style(Role::Attention)));
+    }
+    for (command, label) in offered(app, context) {
+        let Some(chord) = keys::chord_of(context, command) else { continue };
+        let width = chord.len() + 1 + label.len() + 3;
+        if width > room {
+            continue;
+        }
+        room -= width;
+        spans.push(Span::styled(chord, theme.style(Role::Active)));
+        spans.push(Span::styled(format!(" {label}   "), theme.style(Role::Quiet)));
+    }
+    pane::row(spans, 0, area, buf);
+}
+
+/// The commands that the footer offers, the most needed first.
+fn offered(app: &App, context: Context) -> Vec<(Command, &'static str)> {
+    let labelled =
+        |commands: &[Command]| commands.iter().map(|command| (*command, command.label())).collect::<Vec<_>>();
+    match context {
+        Context::Browse => browse(app),
+        Context::Editor => labelled(&[
+            Command::Review,
+            Command::Leave,
+            Command::SwitchSide,
+            Command::ArgumentsDown,
+            Command::Prefix,
+            Command::Undo,
+        ]),
+        Context::EditorPrefix => labelled(&[
+            Command::ExternalEditor,
+            Command::FormatJson,
+            Command::InsertFile,
+            Command::ToggleError,
+            Command::EarlierAnswer,
+            Command::Leave,
+        ]),
+        Context::Arguments => {
+            let mut offered = vec![(Command::SwitchSide, "to your answer")];
+            offered.extend(labelled(&[
+                Command::Review,
+                Command::Leave,
+                Command::Down,
+                Command::PageDown,
+                Command::Copy,
+            ]));
+            offered
+        }
+        Context::Review => Vec::new(),
+        Context::Page => labelled(&[Command::Leave, Command::Down, Command::PageDown, Command::Last, Command::Copy]),
+        Context::Prompt => vec![(Command::Open, "do it"), (Command::Down, "down"), (Command::Leave, "leave")],
+    }
+}
+
+fn browse(app: &App) -> Vec<(Command, &'static str)> {
+    let open = match app.focus {
+        Pane::Waiting => Some("answer"),
+        Pane::Nodes => Some("look into"),
+        Pane::Detail if app.detail.tab == crate::app::Tab::Events => Some("read"),
+        Pane::Detail | Pane::Cost => None,
+    };
+    let mut offered: Vec<_> = open.map(|label| (Command::Open, label)).into_iter().collect();
+    if !app.waiting_rows().is_empty() {
+        offered.push((Command::NextWaiting, Command::NextWaiting.label()));
+    }
+    let mut more = vec![Command::Help, Command::Quit, Command::NextPane];
+    if app.focus == Pane::Detail {
+        more.push(Command::Right);
+    }
+    more.push(Command::Filter);
+    if app.run.nodes.values().any(|node| node.failures > 0) {
+        more.push(Command::NextError);
+    }
+    if app.selection != crate::app::Selection::Follow {
+        more.push(Command::Live);
+    }
+    more.extend([Command::Copy, Command::Palette]);
+    offered.extend(more.into_iter().map(|command| (command, command.label())));
+    offered
+}

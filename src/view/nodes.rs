@@ -1,0 +1,192 @@
+//! The nodes: one row each, under the run's own row.
+//!
+//! ```text
+//! ╭ Nodes 7/9 ──────────────────────────────────────────────╮
+//! │   node            step   time   in/out tok     ~$        │
+//! │ ▸ ⏸ run                04:12   52.0k/4.1k    0.42        │
+//! │   ✓ collect_logs     2  00:09   12.1k/0.9k   ~0.05       │
+//! ╰──────────────────────────────────────────────────────────╯
+//! ```
+//!
+//! Rule: only the rows in sight are built.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+
+use super::pane::{self, Pane};
+use super::theme::{Role, Sign, Theme};
+use super::{format, text};
+use crate::app::{App, Pane as Focus, layout};
+use crate::run::Node;
+
+/// The columns right of the name: title and width, the least needed last.
+const COLUMNS: [(Column, &str, usize); 4] = [
+    (Column::Time, "time", 9),
+    (Column::Money, "~$", 9),
+    (Column::Tokens, "in/out tok", 14),
+    (Column::Step, "step", 6),
+];
+/// Columns that a name gets before the least needed column goes.
+const NAME: usize = 18;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Step,
+    Time,
+    Tokens,
+    Money,
+}
+
+/// The columns that are shown, and the width of the names.
+struct Grid {
+    name: usize,
+    columns: Vec<(Column, &'static str, usize)>,
+}
+
+impl Grid {
+    fn new(width: usize) -> Self {
+        let mut columns = COLUMNS.to_vec();
+        let rest = |columns: &[(Column, &str, usize)]| {
+            width.saturating_sub(4 + columns.iter().map(|(_, _, width)| width).sum::<usize>())
+        };
+        while columns.len() > 1 && rest(&columns) < NAME {
+            columns.pop();
+        }
+        let name = rest(&columns);
+        let place = [Column::Step, Column::Time, Column::Tokens, Column::Money];
+        columns.sort_by_key(|(column, _, _)| place.iter().position(|known| known == column));
+        Self { name, columns }
+    }
+
+    fn cells(&self, theme: Theme, of: impl Fn(Column) -> String) -> Vec<Span<'static>> {
+        let cell = |(column, _, width): &(Column, &str, usize)| {
+            text::right(&of(*column), *width, theme.style(Role::Plain), theme)
+        };
+        self.columns.iter().flat_map(cell).collect()
+    }
+}
+
+pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
+    let focused = app.focus == Focus::Nodes;
+    let inner = Pane::new(title(app, theme), focused).render(theme, area, buf);
+    let grid = Grid::new(usize::from(inner.width));
+    let quiet = theme.style(Role::Quiet);
+    let mut header = vec![Span::raw("    ")];
+    header.extend(text::left("node", grid.name, quiet, theme));
+    for (_, title, width) in &grid.columns {
+        header.extend(text::right(title, *width, quiet, theme));
+    }
+    pane::row(header, 0, inner, buf);
+
+    let nodes: Vec<&Node> = app.shown_nodes().collect();
+    let selected_node = app.selected_node().map(|node| &node.id);
+    let selected = match selected_node {
+        None => Some(0),
+        Some(id) => nodes.iter().position(|node| node.id == *id).map(|at| at + 1),
+    };
+    let height = usize::from(inner.height.saturating_sub(1));
+    let first = layout::first_shown(selected.unwrap_or(0), nodes.len() + 1, height);
+    for at in first..(nodes.len() + 1).min(first + height) {
+        let is_selected = Some(at) == selected;
+        let spans = match at.checked_sub(1) {
+            None => run_row(app, theme, &grid, is_selected),
+            Some(at) => node_row(app, nodes[at], theme, &grid, is_selected),
+        };
+        pane::row(spans, at - first + 1, inner, buf);
+        if is_selected && focused {
+            pane::select(at - first + 1, inner, buf);
+        }
+    }
+    if nodes.is_empty() && height > 1 {
+        let words = if app.filter.is_empty() { "no node yet" } else { "no node fits the filter; Esc clears it" };
+        pane::row(vec![Span::raw("    "), Span::styled(words, quiet)], 2, inner, buf);
+    }
+}
+
+fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
+    let (ended, all) = app.run.progress();
+    let mut title = pane::title(&format!("Nodes {ended}/{all}"), theme);
+    if !app.filter.is_empty() {
+        title.push(Span::styled(format!(" {} filter ", theme.sign(Sign::Dot)), theme.style(Role::Quiet)));
+        title.extend(text::cut(&app.filter, 24, theme.style(Role::Attention), theme));
+    }
+    title
+}
+
+fn run_row(app: &App, theme: Theme, grid: &Grid, selected: bool) -> Vec<Span<'static>> {
+    let (sign, role) = Theme::run_status(app.run.status().as_ref());
+    let tokens = app.run.ledger.tokens();
+    let mut spans = vec![pane::marker(selected, theme)];
+    spans.push(Span::styled(format!("{} ", theme.sign(sign)), theme.style(role)));
+    spans.extend(text::left("run", grid.name, theme.style(Role::Strong), theme));
+    spans.extend(grid.cells(theme, |column| match column {
+        Column::Step => String::new(),
+        Column::Time => app.elapsed().map(format::duration).unwrap_or_default(),
+        Column::Tokens if tokens.requests == 0 => String::new(),
+        Column::Tokens => format!("{}/{}", format::tokens(tokens.input), format::tokens(tokens.output)),
+        Column::Money => run_money(app),
+    }));
+    spans
+}
+
+#[expect(clippy::cast_precision_loss, reason = "cents of a run stay far below 2^53")]
+fn run_money(app: &App) -> String {
+    let ledger = &app.run.ledger;
+    ledger
+        .billed_cents()
+        .filter(|cents| *cents > 0 || ledger.billed_tokens() > 0)
+        .map(|cents| format::billed(cents as f64, ledger.billed_tokens()))
+        .unwrap_or_default()
+}
+
+fn node_row(app: &App, node: &Node, theme: Theme, grid: &Grid, selected: bool) -> Vec<Span<'static>> {
+    let (sign, role) = Theme::node_status(&app.run.node_status(node));
+    let tokens = node.tokens();
+    let mut spans = vec![pane::marker(selected, theme)];
+    spans.push(Span::styled(format!("{} ", theme.sign(sign)), theme.style(role)));
+    spans.extend(name(node, grid.name, role, theme));
+    spans.extend(grid.cells(theme, |column| match column {
+        Column::Step => node.step.map(|step| step.to_string()).unwrap_or_default(),
+        Column::Time => time(app, node),
+        Column::Tokens | Column::Money if tokens.requests == 0 => String::new(),
+        Column::Tokens => format!("{}/{}", format::tokens(tokens.input), format::tokens(tokens.output)),
+        Column::Money => money(app, node, theme),
+    }));
+    spans
+}
+
+fn name(node: &Node, columns: usize, role: Role, theme: Theme) -> Vec<Span<'static>> {
+    let role = if matches!(role, Role::Attention | Role::Bad | Role::Quiet) { role } else { Role::Plain };
+    let retries = node.retries();
+    if retries == 0 {
+        return text::left(node.id.as_str(), columns, theme.style(role), theme);
+    }
+    let suffix = format!(" {}{retries}", theme.sign(Sign::Retry));
+    let room = columns.saturating_sub(suffix.chars().count());
+    let mut spans = text::cut(node.id.as_str(), room, theme.style(role), theme);
+    spans.push(Span::styled(suffix, theme.style(Role::Attention)));
+    text::fill(&mut spans, columns);
+    spans
+}
+
+/// How long the node works, or worked.
+pub(super) fn time(app: &App, node: &Node) -> String {
+    let Some(start) = node.started_at else { return String::new() };
+    let ended = node.ended_at.or(app.run.ended_at);
+    let time = match ended {
+        Some(end) => end.duration_since(start).try_into().unwrap_or_default(),
+        None => app.age(start),
+    };
+    format::duration(time)
+}
+
+/// The node's money: always an estimate; calls without a price are counted.
+pub(super) fn money(app: &App, node: &Node, theme: Theme) -> String {
+    let amount = app.run.ledger.estimate_all(&node.usage, &app.identity.prices);
+    match (format::estimate(&amount), amount.unpriced_calls) {
+        (Some(money), 0) => money,
+        (Some(money), unpriced) => format!("{money}+{unpriced}?"),
+        (None, _) => theme.sign(Sign::Dash).to_owned(),
+    }
+}

@@ -1,0 +1,144 @@
+//! The review: what goes where, before anything is sent.
+//!
+//! ```text
+//! ┏ Review: nothing is sent yet ━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
+//! ┃ server prod   run 550e8400-…                           ┃
+//! ┃ node roll_back, step 1   tool roll_back_deploy         ┃
+//! ┃ a result, valid JSON, 34 B, no hidden characters       ┃
+//! ┃ ── what is sent ───────────────────────────────────────┃
+//! ┃ {"ok": true}                                           ┃
+//! ┗ Enter sends   a this or all   Esc back ━━━━━━━━━━━━━━━━┛
+//! ```
+//!
+//! Rule: what is shown is what is sent, byte for byte but for marks and wrapping.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::pane::{self, Pane};
+use super::theme::{Role, Sign, Theme};
+use super::{format, text};
+use crate::api::tool::CallKey;
+use crate::app::{Answer, App, Check, Layout, REVIEW_GUARD, Review, inert, keys};
+
+/// Bytes of one text that are wrapped for the review: no window shows more.
+const SHOWN: usize = 32 * 1024;
+
+pub(super) fn render(app: &App, review: &Review, theme: Theme, layout: &Layout, buf: &mut Buffer) {
+    let area = layout.arguments.union(layout.editor).union(layout.draft_state);
+    let armed = review.drawn_at.is_some_and(|at| app.now.uptime >= at + REVIEW_GUARD);
+    let mut pane = Pane::new(pane::title("Review: nothing is sent yet", theme), true);
+    pane.role = Some(Role::Attention);
+    let columns = usize::from(area.width.saturating_sub(2)).max(1);
+    let mut rows = head(app, review, theme, columns);
+    for (at, key) in review.keys.iter().enumerate() {
+        let Some(answer) = app.answers.get(key) else { continue };
+        rows.extend(call_rows(app, key, answer, (at, review.keys.len()), theme, columns));
+    }
+    let height = usize::from(area.height.saturating_sub(3));
+    pane.below = pane::more_below(rows.len().saturating_sub(height), theme);
+    let inner = pane.render(theme, area, buf);
+    let body = Rect { height: inner.height.saturating_sub(1), ..inner };
+    pane::rows(&rows, body, buf);
+    pane::row(prompt(app, review, armed, theme), height, inner, buf);
+}
+
+fn head(app: &App, review: &Review, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+    let step = &review.answering.key.step;
+    let mut rows = Vec::new();
+    let quiet = theme.style(Role::Quiet);
+    let strong = theme.style(Role::Strong);
+    let mut facts = |facts: &[(&str, &str)]| {
+        let mut spans = Vec::new();
+        for (label, value) in facts {
+            spans.push(Span::styled(format!("{label} "), quiet));
+            spans.extend(text::cut(value, columns.saturating_sub(10), strong, theme));
+            spans.push(Span::raw("   "));
+        }
+        rows.push(Line::from(spans));
+    };
+    let run = app.run.run_id.to_string();
+    if columns >= 76 {
+        facts(&[("server", &app.identity.server), ("run", &run)]);
+    } else {
+        facts(&[("server", &app.identity.server)]);
+        facts(&[("run", &run)]);
+    }
+    facts(&[("node", step.node_id.as_str()), ("step", &step.step.to_string())]);
+    rows
+}
+
+/// One call of the review: its tool, what its answer is worth, and the text itself.
+fn call_rows(
+    app: &App,
+    key: &CallKey,
+    answer: &Answer,
+    (at, of): (usize, usize),
+    theme: Theme,
+    columns: usize,
+) -> Vec<Line<'static>> {
+    let pending = app.pending(key);
+    let question = pending.and_then(|call| call.question.as_ref());
+    let sent = pending.map(|call| answer.to_result(&call.call, question));
+    let sent = sent.map(|result| result.error.unwrap_or(result.output)).unwrap_or_default();
+    let (role, kind) = match answer.check(question) {
+        Check::Json => (Role::Good, "a result, valid JSON"),
+        Check::Text(_) => (Role::Attention, "a result, as text: it is not JSON"),
+        Check::Error => (Role::Bad, "an ERROR result"),
+        Check::Choice => (Role::Good, "an answer, one of the options"),
+        Check::Freeform => (Role::Good, "an answer of your own"),
+        Check::Empty | Check::NotAChoice => (Role::Bad, "nothing that can be sent"),
+    };
+    let number = if of > 1 { format!("{} of {of}  ", at + 1) } else { String::new() };
+    let mut spans = vec![Span::styled(format!("{number}tool "), theme.style(Role::Quiet))];
+    spans.extend(text::cut(answer.tool.as_str(), columns / 2, theme.style(Role::Strong), theme));
+    spans.push(Span::styled("   call ", theme.style(Role::Quiet)));
+    spans.extend(text::cut(key.call_id.as_str(), columns / 4, theme.style(Role::Quiet), theme));
+    let mut rows = vec![Line::from(spans)];
+    let hidden = inert::count_hidden(&sent);
+    let mut words = vec![
+        Span::styled(kind, theme.style(role)),
+        Span::styled(format!("   {}", format::bytes(sent.len() as u64)), theme.style(Role::Plain)),
+    ];
+    words.push(match hidden {
+        0 => Span::styled("   no hidden characters", theme.style(Role::Quiet)),
+        hidden => Span::styled(
+            format!("   {} {}", theme.sign(Sign::Warning), format::plural(hidden as u64, "hidden character")),
+            theme.style(Role::Bad),
+        ),
+    });
+    rows.push(Line::from(words));
+    let end = (0..=SHOWN.min(sent.len())).rev().find(|at| sent.is_char_boundary(*at)).unwrap_or(0);
+    for mut row in text::wrap(&sent[..end], columns.saturating_sub(2), Style::new(), theme) {
+        row.spans.insert(0, Span::styled("  ", theme.style(Role::Quiet)));
+        rows.push(row);
+    }
+    rows
+}
+
+/// The last row: whether keys count yet, and which.
+fn prompt(app: &App, review: &Review, armed: bool, theme: Theme) -> Vec<Span<'static>> {
+    if !armed {
+        let words = if review.swallowed {
+            " That key was not taken: read first. Enter sends in a moment; Esc goes back"
+        } else {
+            " Read what is sent. Enter sends in a moment; Esc goes back"
+        };
+        return vec![Span::styled(words, theme.style(Role::Attention))];
+    }
+    let calls = format::plural(review.keys.len() as u64, "result");
+    let mut spans = vec![Span::styled(format!(" Enter sends {calls}"), theme.style(Role::Good))];
+    if let Some(key) = keys::chord_of(keys::Context::Review, crate::app::Command::ToggleTogether) {
+        let step = &review.answering.key.step;
+        let others = app.run.pending.of_step(step).count();
+        if review.together {
+            spans.push(Span::raw(format!("   {key} this call only")));
+        } else if others > 1 {
+            spans.push(Span::raw(format!("   {key} all ready calls of this step")));
+        }
+    }
+    spans.push(Span::raw("   Esc back"));
+    spans
+}

@@ -1,0 +1,4 @@
+//! What the screen holds to: every region at every size, and no character of a server's that acts on a terminal.
+
+mod scene;
+mod screens;

@@ -1,0 +1,247 @@
+//! The one place that makes foreign text inert, and that measures, wraps and cuts it in display columns.
+//!
+//! Rules: no character that [`inert::mark`] knows leaves this module; the width that is told is the width that ratatui
+//! draws (the sum over grapheme clusters, which is what its buffer does); a wide character is never split; nothing but
+//! spaces at a line break is left out by wrapping.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+use super::theme::{Role, Sign, Theme};
+use crate::app::inert;
+
+/// Columns between tab stops.
+const TAB: usize = 4;
+/// Characters of one grapheme cluster that are drawn: more is a pile of accents, or an attack.
+const CLUSTER: usize = 12;
+
+/// One drawn cluster of an inert text.
+#[derive(Debug, Clone, Copy)]
+struct Glyph {
+    /// Where it ends in the text, in bytes.
+    end: usize,
+    /// Display columns, 1 or 2.
+    width: usize,
+    /// Whether it stands for something that cannot be shown.
+    marked: bool,
+    /// Whether a line may break after it.
+    space: bool,
+}
+
+/// A line of text without anything that acts on a terminal.
+#[derive(Debug, Default)]
+struct Inert {
+    text: String,
+    glyphs: Vec<Glyph>,
+}
+
+impl Inert {
+    /// Makes one line inert. Tabs become spaces up to the next stop; a line feed becomes its mark.
+    fn new(line: &str, theme: Theme) -> Self {
+        let mut inert = Self::default();
+        let mut columns = 0;
+        for cluster in line.graphemes(true) {
+            let before = inert.glyphs.len();
+            inert.push_cluster(cluster, columns, theme);
+            columns += inert.glyphs[before..].iter().map(|glyph| glyph.width).sum::<usize>();
+        }
+        inert
+    }
+
+    fn push_cluster(&mut self, cluster: &str, column: usize, theme: Theme) {
+        if cluster == "\t" {
+            for _ in 0..TAB - column % TAB {
+                self.push(" ", 1, false);
+            }
+            return;
+        }
+        let width = cluster.width();
+        let long = cluster.chars().nth(CLUSTER).is_some();
+        if !long && width > 0 && !cluster.chars().any(|c| inert::mark(c).is_some()) {
+            self.push(cluster, width, false);
+            return;
+        }
+        let mut stretch = String::new();
+        for c in cluster.chars().take(CLUSTER) {
+            if inert::mark(c).is_none() {
+                stretch.push(c);
+                continue;
+            }
+            self.push_stretch(&std::mem::take(&mut stretch), theme);
+            self.push_mark(c, theme);
+        }
+        self.push_stretch(&stretch, theme);
+        if long {
+            self.push(theme.sign(Sign::Ellipsis), 1, true);
+        }
+    }
+
+    /// Harmless characters that stood together between marks. An accent without a letter gets a mark: on its own it
+    /// would be drawn on whatever stands before it.
+    fn push_stretch(&mut self, stretch: &str, theme: Theme) {
+        for cluster in stretch.graphemes(true) {
+            match cluster.width() {
+                0 => cluster.chars().for_each(|c| self.push_mark(c, theme)),
+                width => self.push(cluster, width, false),
+            }
+        }
+    }
+
+    fn push_mark(&mut self, c: char, theme: Theme) {
+        let mark = if theme.ascii { '?' } else { inert::mark(c).unwrap_or('¿') };
+        self.push(mark.encode_utf8(&mut [0; 4]), 1, true);
+    }
+
+    fn push(&mut self, text: &str, width: usize, marked: bool) {
+        self.text.push_str(text);
+        self.glyphs.push(Glyph { end: self.text.len(), width, marked, space: text == " " });
+    }
+
+    fn width(&self) -> usize {
+        self.glyphs.iter().map(|glyph| glyph.width).sum()
+    }
+
+    fn start(&self, glyph: usize) -> usize {
+        glyph.checked_sub(1).map_or(0, |before| self.glyphs[before].end)
+    }
+
+    /// The glyphs `from..to` as spans, marks in their own style.
+    fn spans(&self, from: usize, to: usize, style: Style, theme: Theme) -> Vec<Span<'static>> {
+        let mut spans = Vec::new();
+        let mut at = from;
+        while at < to {
+            let marked = self.glyphs[at].marked;
+            let next = (at..to).find(|i| self.glyphs[*i].marked != marked).unwrap_or(to);
+            let style = if marked { style.patch(theme.style(Role::Mark)) } else { style };
+            spans.push(Span::styled(self.text[self.start(at)..self.start(next)].to_owned(), style));
+            at = next;
+        }
+        spans
+    }
+
+    /// The glyphs from `start` that fit into `width` columns, and where the next row begins.
+    fn row(&self, start: usize, width: usize) -> (usize, usize) {
+        let (mut used, mut may_break, mut word_seen) = (0, None, false);
+        for (at, glyph) in self.glyphs.iter().enumerate().skip(start) {
+            if used + glyph.width > width {
+                if glyph.space {
+                    // Spaces hang over the end of their row.
+                    let next = (at..self.glyphs.len()).find(|i| !self.glyphs[*i].space);
+                    return (at, next.unwrap_or(self.glyphs.len()));
+                }
+                let end = may_break.unwrap_or(at).max(start + usize::from(at == start));
+                return (end, end);
+            }
+            used += glyph.width;
+            word_seen |= !glyph.space;
+            if glyph.space && word_seen {
+                may_break = Some(at + 1);
+            }
+        }
+        (self.glyphs.len(), self.glyphs.len())
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (0x20..0x7F).contains(&byte))
+}
+
+/// The display columns of a text once it is inert.
+pub(super) fn width(text: &str, theme: Theme) -> usize {
+    if is_plain(text) { text.len() } else { Inert::new(text, theme).width() }
+}
+
+/// The display columns of spans that are inert already.
+pub(super) fn spans_width(spans: &[Span<'_>]) -> usize {
+    spans.iter().flat_map(|span| span.content.graphemes(true)).map(UnicodeWidthStr::width).sum()
+}
+
+/// One line of foreign text, inert.
+pub(super) fn inert(text: &str, style: Style, theme: Theme) -> Vec<Span<'static>> {
+    if is_plain(text) {
+        return vec![Span::styled(text.to_owned(), style)];
+    }
+    let inert = Inert::new(text, theme);
+    inert.spans(0, inert.glyphs.len(), style, theme)
+}
+
+/// One line of foreign text, inert, at most `columns` wide; what is cut off shows as an ellipsis.
+pub(super) fn cut(text: &str, columns: usize, style: Style, theme: Theme) -> Vec<Span<'static>> {
+    if text.len() <= columns && is_plain(text) {
+        return vec![Span::styled(text.to_owned(), style)];
+    }
+    // Nothing that stands further right than this can be seen: a megabyte of arguments costs no more than a line.
+    let head: String = text.chars().take(columns.saturating_mul(CLUSTER).saturating_add(CLUSTER)).collect();
+    let inert = Inert::new(&head, theme);
+    if inert.width() <= columns && head.len() == text.len() {
+        return inert.spans(0, inert.glyphs.len(), style, theme);
+    }
+    let Some(room) = columns.checked_sub(1) else { return Vec::new() };
+    let (mut used, mut end) = (0, 0);
+    while end < inert.glyphs.len() && used + inert.glyphs[end].width <= room {
+        used += inert.glyphs[end].width;
+        end += 1;
+    }
+    let mut spans = inert.spans(0, end, style, theme);
+    spans.push(Span::styled(theme.sign(Sign::Ellipsis), style));
+    spans
+}
+
+/// Cut to `columns` and filled up with spaces on the right.
+pub(super) fn left(text: &str, columns: usize, style: Style, theme: Theme) -> Vec<Span<'static>> {
+    let mut spans = cut(text, columns, style, theme);
+    fill(&mut spans, columns);
+    spans
+}
+
+/// Cut to `columns` and filled up with spaces on the left.
+pub(super) fn right(text: &str, columns: usize, style: Style, theme: Theme) -> Vec<Span<'static>> {
+    let mut spans = cut(text, columns, style, theme);
+    let missing = columns.saturating_sub(spans_width(&spans));
+    spans.insert(0, Span::raw(" ".repeat(missing)));
+    spans
+}
+
+/// Fills spans up to `columns` with spaces.
+pub(super) fn fill(spans: &mut Vec<Span<'static>>, columns: usize) {
+    let missing = columns.saturating_sub(spans_width(spans));
+    if missing > 0 {
+        spans.push(Span::raw(" ".repeat(missing)));
+    }
+}
+
+/// A text of several lines as one: each run of white space is one space. For previews.
+pub(super) fn one_line(text: &str) -> String {
+    let head: String = text.chars().take(2_000).collect();
+    head.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Foreign text wrapped to `columns`, inert. Lines end at line feeds; words stay whole where they fit.
+pub(super) fn wrap(text: &str, columns: usize, style: Style, theme: Theme) -> Vec<Line<'static>> {
+    let mut rows = Vec::new();
+    for line in text.split('\n') {
+        wrap_line(line.strip_suffix('\r').unwrap_or(line), columns, style, theme, &mut rows);
+    }
+    rows
+}
+
+fn wrap_line(line: &str, columns: usize, style: Style, theme: Theme, rows: &mut Vec<Line<'static>>) {
+    if line.len() <= columns && is_plain(line) {
+        rows.push(Line::from(Span::styled(line.to_owned(), style)));
+        return;
+    }
+    // In a window of one column a wide character has no place at all.
+    let columns = columns.max(2);
+    let inert = Inert::new(line, theme);
+    let mut start = 0;
+    loop {
+        let (end, next) = inert.row(start, columns);
+        rows.push(Line::from(inert.spans(start, end, style, theme)));
+        if next >= inert.glyphs.len() {
+            return;
+        }
+        start = next;
+    }
+}
