@@ -18,6 +18,7 @@ pub mod arguments;
 pub mod demo;
 pub mod exit;
 pub mod follow;
+pub mod session;
 pub mod simulate;
 
 pub use arguments::{Command, CommandLine};

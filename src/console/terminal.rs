@@ -118,7 +118,7 @@ impl Terminal {
     /// When the terminal cannot be set afterwards.
     #[cfg(unix)]
     pub fn suspend(&mut self, by: SuspendedBy) -> io::Result<()> {
-        use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
+        use rustix::process::{Signal, getpgrp, kill_current_process_group};
         self.leave()?;
         let stdin = io::stdin();
         let is_foreground_job = rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == getpgrp());
@@ -126,7 +126,7 @@ impl Terminal {
         if by == SuspendedBy::Key && is_foreground_job {
             kill_current_process_group(Signal::STOP)?;
         } else {
-            kill_process(getpid(), Signal::STOP)?;
+            stop_this_process()?;
         }
         self.enter_again()
     }
@@ -139,6 +139,24 @@ impl Terminal {
     pub fn suspend(&mut self, _: SuspendedBy) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Stops this process until someone lets it go on; the terminal must not be held.
+///
+/// # Errors
+/// When the system refuses.
+#[cfg(unix)]
+pub fn stop_this_process() -> io::Result<()> {
+    Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?)
+}
+
+/// Does nothing: there is no job control here.
+///
+/// # Errors
+/// Never.
+#[cfg(not(unix))]
+pub fn stop_this_process() -> io::Result<()> {
+    Ok(())
 }
 
 impl Drop for Terminal {

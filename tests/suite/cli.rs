@@ -102,3 +102,44 @@ fn a_key_file_that_is_not_there_is_named() {
     let program = Program::new();
     assert_refused(&program.run(&[RUN, "--api-key-file", "/no/such/file"]), &["cannot read /no/such/file"]);
 }
+
+#[test]
+fn a_demo_of_no_scenario_is_refused_with_the_names_of_those_that_there_are() {
+    assert_refused(&Program::new().run(&["demo", "no-such-scenario"]), &["no-such-scenario", "built-in ones"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn simulate_prints_one_line_when_it_is_ready_serves_and_ends_by_signal() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpStream;
+
+    let program = Program::new();
+    let mut child = program.command(&["simulate"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(ready["api_key"].as_str().unwrap().starts_with("mr_sk_"));
+    let run = ready["runs"][0]["run_id"].as_str().unwrap();
+    let host = ready["base_url"].as_str().unwrap().strip_prefix("http://").unwrap().split('/').next().unwrap();
+    let mut connection = TcpStream::connect(host).unwrap();
+    write!(connection, "GET /api/v1/runs/{run} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+
+    let id = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), rest, text(&output.stderr)), (Some(143), String::new(), String::new()));
+}
+
+#[test]
+fn an_address_that_is_taken_is_refused_in_words() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_refused(&Program::new().run(&["simulate", "--listen", &address]), &["cannot listen on", &address]);
+}
