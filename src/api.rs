@@ -20,6 +20,7 @@ pub mod error;
 pub mod event;
 pub mod ids;
 pub mod ndjson;
+mod nullable;
 mod open_enum;
 pub mod retry;
 pub mod run;

@@ -563,13 +563,13 @@ pub struct LlmCall {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens read.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::nullable::or_default")]
     pub input_tokens: u64,
     /// Tokens written.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::nullable::or_default")]
     pub output_tokens: u64,
     /// Both, as the server adds them.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::nullable::or_default")]
     pub total_tokens: u64,
 }
 
@@ -625,7 +625,7 @@ pub struct UserAsk {
     /// The question; never blank.
     pub question: String,
     /// The answers offered.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "super::nullable::or_default", skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<QuestionOption>,
     /// Whether an answer of one's own is allowed.
     pub allow_freeform: bool,

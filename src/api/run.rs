@@ -111,7 +111,7 @@ pub struct RunSnapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_hash: Option<PlanHash>,
     /// What the run has cost so far, by provider and model.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::nullable::or_default")]
     pub cost_summary: CostSummary,
     /// The nodes, in the server's order; `None` where the server sends no list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -186,7 +186,7 @@ pub struct CostSummary {
     /// All of it, in US cents.
     pub total_usd_cents: u64,
     /// By provider and model.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::nullable::or_default")]
     pub line_items: Vec<CostLine>,
 }
 

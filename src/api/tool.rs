@@ -85,7 +85,7 @@ pub struct PendingTools {
     /// The run.
     pub run_id: RunId,
     /// The steps that wait; absent on the wire means none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::nullable::or_default")]
     pub pending: Vec<PendingStep>,
 }
 
@@ -105,7 +105,7 @@ pub struct PendingStep {
     #[serde(flatten)]
     pub step: StepKey,
     /// The calls; absent on the wire means none.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::nullable::or_default")]
     pub tool_calls: Vec<PendingToolCall>,
 }
 
@@ -160,7 +160,7 @@ pub struct Question {
     /// The question.
     pub question: String,
     /// The answers offered; may be empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "super::nullable::or_default", skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<QuestionOption>,
     /// Whether an answer of one's own is allowed. Default true.
     #[serde(default = "allowed")]
@@ -244,6 +244,9 @@ mod tests {
     fn pending_and_tool_calls_may_be_absent() {
         let none: PendingTools = serde_json::from_str(r#"{"run_id":"550e8400-e29b-41d4-a716-446655440000"}"#).unwrap();
         assert_eq!(none.calls().count(), 0);
+        let null: PendingTools =
+            serde_json::from_str(r#"{"run_id":"550e8400-e29b-41d4-a716-446655440000","pending":null}"#).unwrap();
+        assert_eq!(null, none);
         let empty: PendingTools = serde_json::from_str(
             r#"{"run_id":"550e8400-e29b-41d4-a716-446655440000","pending":[{"node_id":"a","step":0,
                 "request_id":"550e8400-e29b-41d4-a716-446655440001"}]}"#,

@@ -115,6 +115,17 @@ fn what_nobody_has_heard_of_is_kept_as_it_came() {
 }
 
 #[test]
+fn an_optional_part_may_be_null() {
+    let line = sample_with("node_llm_call", r#""input_tokens":10,"#, r#""input_tokens":null,"#);
+    let EventBody::NodeLlmCall(e) = event(&line).body else { panic!("an LLM call") };
+    assert_eq!(e.llm_call.usage.unwrap().input_tokens, 0);
+    let line = sample_with("node_user_ask", r#"[{"label":"yes","description":"now"},{"label":"no"}]"#, "null");
+    let EventBody::NodeUserAsk(e) = event(&line).body else { panic!("a question") };
+    assert_eq!(e.user_ask.options, []);
+    event(&sample_with("node_failed", r#""message""#, r#""code":null,"message""#));
+}
+
+#[test]
 fn keepalives_and_blank_lines_are_no_events_and_no_errors() {
     for keepalive in [r#"{"type":"keepalive"}"#, r#"{"type":"keepalive","ts":"x","n":1}"#, "{\"type\":\"keepalive\"}\r"]
     {
