@@ -505,10 +505,12 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// The inline value as JSON text; `None` where the server says that it is not inline.
+    /// The inline value as JSON text. A `null` counts only where the server says that the value is inline: elsewhere it
+    /// stands for none.
     #[must_use]
     pub fn content(&self) -> Option<&str> {
-        self.content.as_deref().filter(|_| self.info.included).map(RawValue::get)
+        let content = self.content.as_deref().map(RawValue::get);
+        content.filter(|text| self.info.included || *text != "null")
     }
 }
 
