@@ -166,7 +166,10 @@ impl Client {
             // Plain http needs no certificates, and a bare container has none: loading them would fail.
             builder = builder.tls_certs_only([]);
         }
-        let http = builder.build().map_err(|error| SettingError::Client(innermost(&error)))?;
+        let http = builder.build().map_err(|error| {
+            let hint = "https needs the system's CA certificates (often a package named ca-certificates)";
+            SettingError::Client(format!("{}; {hint}", innermost(&error)))
+        })?;
         Ok(Self { http, config: Arc::new(config), retries: true })
     }
 

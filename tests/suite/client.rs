@@ -340,3 +340,30 @@ async fn dropping_a_stream_closes_its_connection() {
     assert_eq!(stream.next().await, None);
     server.until("the second connection is closed", |seen| seen.hung_up == 2).await;
 }
+
+/// Runs itself again in a process of its own, because the environment is the whole process's.
+#[test]
+fn this_machine_is_reached_without_proxy_and_without_certificates() {
+    const NAME: &str = "client::this_machine_is_reached_without_proxy_and_without_certificates";
+    const ADDRESS: &str = "RELAY_CONSOLE_TEST_ADDRESS";
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    if let Ok(base_url) = std::env::var(ADDRESS) {
+        let client = Client::new(config(&base_url)).unwrap();
+        runtime.block_on(client.run(&run_id())).unwrap();
+        return;
+    }
+    let server = runtime.block_on(RawServer::answering(vec![json(SNAPSHOT)]));
+    // Port 9 discards: a request through this proxy cannot succeed.
+    let proxy = "http://127.0.0.1:9";
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME])
+        .env(ADDRESS, server.base_url())
+        .envs([("HTTP_PROXY", proxy), ("http_proxy", proxy), ("ALL_PROXY", proxy), ("all_proxy", proxy)])
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+    assert_eq!(server.seen().requests.len(), 1);
+}
