@@ -9,19 +9,21 @@
 //! | --- | --- |
 //! | [`scenario`] | scenario files and the built-in ones |
 //! | `script` | the words of a scenario's script |
-//! | `spec` | the workflow spec, its checks, the plan and its hash |
+//! | `spec`, `plan` | the workflow spec as it is sent; its checks, the plan and its hash |
 //! | `engine` | executing a plan: pure, synchronous, time is an argument |
 //! | `ledger`, `fold` | the log of events and the snapshot that it folds into |
 //! | `world` | the runs of a server, each driven in real time |
 //! | `http` | the routes, credentials, errors, the event stream |
 //! | [`play`] | a scenario played at once, without a server |
-//! | `identity`, `prices`, `template` | ids from a seed; costs; `{{…}}` |
+//! | `identity`, `prices`, `template`, `emitted` | ids from a seed; costs; `{{…}}`; events that a script writes out |
 
+mod emitted;
 mod engine;
 mod fold;
 mod http;
 mod identity;
 mod ledger;
+mod plan;
 pub mod play;
 mod prices;
 pub mod scenario;
@@ -33,6 +35,7 @@ mod world;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +53,9 @@ use world::World;
 
 /// How long [`Simulator::shutdown`] waits for open connections.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Speeds at which times neither overflow nor vanish.
+const SPEEDS: RangeInclusive<f64> = 0.001..=100_000.0;
 
 /// What a simulator is started with.
 #[derive(Clone)]
@@ -120,11 +126,12 @@ impl Simulator {
     /// Binds the address, starts a run of each scenario, and serves.
     ///
     /// # Errors
-    /// When the address cannot be bound, the speed is not a positive number, or the key is not one that clients could
-    /// send.
+    /// When the address cannot be bound, the speed is not between 0.001 and 100,000, or the key is not one that clients
+    /// could send.
     pub async fn start(config: SimulatorConfig) -> io::Result<Self> {
-        if !(config.speed.is_finite() && config.speed > 0.0) {
-            let message = format!("the speed must be a number above 0, not {}", config.speed);
+        if !SPEEDS.contains(&config.speed) {
+            let (slowest, fastest) = (SPEEDS.start(), SPEEDS.end());
+            let message = format!("the speed must be between {slowest} and {fastest}, not {}", config.speed);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let api_key = config.api_key.unwrap_or_else(|| format!("mr_sk_{}", uuid::Uuid::new_v4().simple()));

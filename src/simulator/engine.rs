@@ -10,8 +10,11 @@
 
 mod answer;
 mod context;
+mod fan_out;
 mod request;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -35,7 +38,6 @@ use super::identity::Identity;
 use super::ledger::{Clock, Ledger, artifact};
 use super::scenario::Part;
 use super::script::Step;
-use super::spec::item_id;
 
 /// How long a node takes that only moves data.
 const MOMENT: Duration = Duration::from_millis(5);
@@ -45,6 +47,8 @@ const MOMENT: Duration = Duration::from_millis(5);
 pub(crate) struct ChildRun {
     pub(crate) name: String,
     pub(crate) identity: Identity,
+    /// How long after its parent's start.
+    pub(crate) after: Duration,
 }
 
 /// One run.
@@ -134,6 +138,11 @@ impl Engine {
                 Due::Cancel => self.cancel(),
             }
         }
+    }
+
+    /// Does everything that is due, and then it is `now`: something from outside happens.
+    fn advance_to(&mut self, now: Duration) {
+        self.advance(now);
         self.now = self.now.max(now);
     }
 
@@ -144,7 +153,7 @@ impl Engine {
 
     /// A child run has ended: whoever waits for it goes on.
     pub(crate) fn child_ended(&mut self, now: Duration, run_id: RunId) {
-        self.advance(now);
+        self.advance_to(now);
         for child in self.children.values_mut().filter(|child| child.run_id == run_id) {
             child.ended = true;
         }
@@ -281,46 +290,7 @@ impl Engine {
     fn start_child(&mut self, name: String) {
         let identity = self.identity.child(&name);
         self.children.insert(name.clone(), Child { run_id: identity.run_id(), ended: false });
-        self.children_to_start.push(ChildRun { name, identity });
-    }
-
-    /// Starts the nodes of a fan-out's first items; its other items follow as these end.
-    fn fan_out(&mut self, id: &NodeId) {
-        let items = match self.items_of(id) {
-            Ok(items) => items,
-            Err(message) => {
-                let code = Some("INVALID_INPUT".to_owned());
-                return self.fail(id, Failure { code, message });
-            }
-        };
-        let Some(subnode) = self.tasks.get(id).and_then(|task| task.spec.subnode.clone()) else { return };
-        let (mut children, plan_model) = (Vec::new(), self.part.plan.model.clone());
-        for (index, item) in items.into_iter().enumerate() {
-            let Some(child) = item_id(id, index) else { continue };
-            let mut task = Task::of_item(*subnode.clone(), id.clone(), index, item);
-            task.spec.model = task.spec.model.or_else(|| plan_model.clone());
-            self.tasks.insert(child.clone(), task);
-            children.push(child);
-        }
-        if let Some(task) = self.tasks.get_mut(id) {
-            task.children = children;
-        }
-        self.continue_fan_out(id);
-    }
-
-    fn continue_fan_out(&mut self, id: &NodeId) {
-        let Some(task) = self.tasks.get(id) else { return };
-        let at_once = task.spec.max_parallelism.unwrap_or(usize::MAX).max(1);
-        let phase = |child: &NodeId| self.tasks.get(child).map_or(Phase::Failed, |task| task.phase);
-        let children = task.children.clone();
-        if children.iter().all(|child| phase(child) == Phase::Succeeded) {
-            return self.give_beats(id, vec![Beat { delay: MOMENT, act: Act::Succeed }]);
-        }
-        let active = children.iter().filter(|child| phase(child).holds_slot()).count();
-        let waiting: Vec<NodeId> = children.into_iter().filter(|child| phase(child) == Phase::Pending).collect();
-        for child in waiting.into_iter().take(at_once.saturating_sub(active)) {
-            self.begin(&child);
-        }
+        self.children_to_start.push(ChildRun { name, identity, after: self.now });
     }
 
     fn succeed(&mut self, id: &NodeId) {
@@ -358,7 +328,9 @@ impl Engine {
         self.append(EventBody::NodeFailed(NodeFailed { node_id: id.clone(), error: failure.clone() }));
         let Some(task) = self.tasks.get_mut(id) else { return };
         task.attempts += 1;
-        if let Some(retry) = task.spec.retry.filter(|retry| task.attempts < retry.max_attempts) {
+        // A fan-out is not begun again: its items have their own attempts.
+        let retry = task.spec.retry.filter(|_| task.spec.wire_type() != NodeType::MapFanout);
+        if let Some(retry) = retry.filter(|retry| task.attempts < retry.max_attempts) {
             let delay = Duration::from_millis(retry.backoff_ms << (task.attempts - 1).min(10));
             return self.give_beats(id, vec![Beat { delay, act: Act::Again }]);
         }
@@ -383,6 +355,11 @@ impl Engine {
         self.append(body);
         self.ended = true;
         self.timers.clear();
+    }
+
+    /// How long after its start the last thing happened.
+    pub(crate) fn now(&self) -> Duration {
+        self.now
     }
 
     /// The status that the events so far fold into.

@@ -16,8 +16,8 @@ use crate::api::run::{
 };
 use crate::api::tool::{PendingStep, PendingToolCall, PendingTools, StepKey, ToolCall};
 
+use super::plan::{ITEM_SEPARATOR, Plan};
 use super::prices;
-use super::spec::Plan;
 
 /// The state of a run after some of its events.
 #[derive(Debug)]
@@ -159,8 +159,8 @@ impl Fold {
     fn node(&mut self, id: &NodeId, plan: &Plan) -> Option<&mut NodeFold> {
         if !self.nodes.contains_key(id) {
             let node_type = plan.type_of(id)?;
-            let parent = id.as_str().rsplit_once("__").map_or("", |(parent, _)| parent).to_owned();
-            let prefix = format!("{parent}__");
+            let parent = id.as_str().rsplit_once(ITEM_SEPARATOR).map_or("", |(parent, _)| parent).to_owned();
+            let prefix = format!("{parent}{ITEM_SEPARATOR}");
             let behind =
                 self.nodes.keys().rposition(|other| other.as_str() == parent || other.as_str().starts_with(&prefix));
             let place = behind.map_or(self.nodes.len(), |index| index + 1);

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::fold::Fold;
-use super::spec::{Plan, hex};
+use super::plan::{Plan, hex};
 
 /// Outputs up to this many bytes stand inline where a client asks for them (`wire/README.md`, "Endpoints").
 const INLINE_LIMIT: u64 = 1024 * 1024;

@@ -25,8 +25,12 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::emitted::{self, Origin};
+use super::plan::{Plan, SpecIssue};
 use super::script::{Cancel, Script, Step};
-use super::spec::{Plan, SpecIssue, ToolMode};
+use super::spec::ToolMode;
+use super::template;
+use crate::api::ids::{NodeId, RunId};
 
 /// The built-in scenarios by file name; the first is the newcomer's.
 const BUILTIN: &[(&str, &str)] = &[
@@ -248,6 +252,9 @@ fn check_script(plan: &Plan, node: &str, steps: &[Step], children: &[String]) ->
             if words.iter().filter(|given| **given).count() != 1 {
                 return Err(issue(&path, "each emit needs one of event, start_run and await_run"));
             }
+            if let Some(event) = &emit.event {
+                try_event(plan, base, event).map_err(|problem| issue(&path, format!("an event: {problem}")))?;
+            }
             for name in emit.start_run.iter().chain(&emit.await_run) {
                 if !children.contains(name) {
                     return Err(issue(&path, format!("names the run {name:?}, which is not among [runs]")));
@@ -256,6 +263,15 @@ fn check_script(plan: &Plan, node: &str, steps: &[Step], children: &[String]) ->
         }
     }
     Ok(())
+}
+
+/// Whether an event of the script is one: its names stand for an id, which fits wherever a text does.
+fn try_event(plan: &Plan, node: &str, event: &Value) -> Result<(), String> {
+    let run_id = RunId::random();
+    let text = template::render(&event.to_string(), |_| Some(run_id.to_string()));
+    let event: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let node = NodeId::parse(node).map_err(|error| error.to_string())?;
+    emitted::body(&event, Origin { run_id, plan_hash: &plan.hash, node: &node }).map(|_| ())
 }
 
 #[cfg(test)]
@@ -292,6 +308,8 @@ mod tests {
             (format!("{head}{spec}[[script.a]]\ncalls=[{{name='t',result='x'}}]"), "which a client executes"),
             (format!("{head}{spec}[[script.a]]\nemit=[{{start_run='r'}}]"), "not among [runs]"),
             (format!("{head}{spec}[[script.a]]\nemit=[{{}}]"), "each emit needs one of"),
+            (format!("{head}{spec}[[script.a]]\nemit=[{{event={{type='x'}}}}]"), "\"x\" is no published event type"),
+            (format!("{head}{spec}[[script.a]]\nemit=[{{event={{type='scheduler_stopped'}}}}]"), "is missing"),
             (format!("{head}[spec]\nmodel='m'\nnodes=[]"), "spec.nodes: is empty"),
             (format!("{head}[spec\n"), "line 3"),
         ];

@@ -45,7 +45,17 @@ pub(crate) struct Run {
     begun: Instant,
     speed: f64,
     scenario: Scenario,
+    origin: Origin,
+}
+
+/// Where a run comes from.
+#[derive(Debug)]
+struct Origin {
+    /// The run that started it.
     parent: Option<Arc<Run>>,
+    /// How long after the world's beginning it started, in the runs' own time: not when its driver got round to it, so
+    /// that a fixed start gives the same times in every repetition.
+    after: Duration,
 }
 
 /// A submission that was answered, by its request id.
@@ -67,32 +77,29 @@ impl World {
         Self { seed, speed: time_factor, start, begun: Instant::now(), stop, runs: Mutex::default() }
     }
 
-    /// Starts a run of a scenario and a task that drives it; needs a tokio runtime.
+    /// Starts a run of a scenario, as of the world's own beginning, and a task that drives it; needs a tokio runtime.
     pub(crate) fn start(self: &Arc<Self>, scenario: &Scenario) -> RunId {
         let index = lock(&self.runs).len();
         let identity = Identity::new(self.seed, index, scenario.name());
-        self.spawn(scenario, scenario.part(), identity, None)
+        let origin = Origin { parent: None, after: Duration::ZERO };
+        self.spawn(scenario, scenario.part(), identity, origin)
     }
 
-    fn spawn(
-        self: &Arc<Self>,
-        scenario: &Scenario,
-        part: Arc<Part>,
-        identity: Identity,
-        parent: Option<Arc<Run>>,
-    ) -> RunId {
-        let clock = self.start.map_or(Clock::Real, |_| Clock::From(self.now()));
-        let parent_id = parent.as_ref().map(|run| run.engine().run_id());
+    fn spawn(self: &Arc<Self>, scenario: &Scenario, part: Arc<Part>, identity: Identity, origin: Origin) -> RunId {
+        let clock = self
+            .start
+            .map_or(Clock::Real, |start| Clock::From(start.checked_add(origin.after).unwrap_or(Timestamp::MAX)));
+        let parent_id = origin.parent.as_ref().map(|run| run.engine().run_id());
         let engine = Engine::start(part, identity, parent_id, clock);
         let run_id = engine.run_id();
         let run = Arc::new(Run {
             engine: Mutex::new(engine),
             answered: Mutex::default(),
             changed: Notify::new(),
-            begun: Instant::now(),
+            begun: self.begun + origin.after.div_f64(self.speed),
             speed: self.speed,
             scenario: scenario.clone(),
-            parent,
+            origin,
         });
         lock(&self.runs).insert(run_id, Arc::clone(&run));
         tokio::spawn(Arc::clone(self).drive(run));
@@ -109,7 +116,8 @@ impl World {
             };
             for child in children {
                 if let Some(part) = run.scenario.child(&child.name) {
-                    self.spawn(&run.scenario, part, child.identity, Some(Arc::clone(&run)));
+                    let origin = Origin { parent: Some(Arc::clone(&run)), after: run.origin.after + child.after };
+                    self.spawn(&run.scenario, part, child.identity, origin);
                 }
             }
             if ended {
@@ -127,9 +135,13 @@ impl World {
                 () = sleep => {}
             }
         }
-        if let Some(parent) = &run.parent {
-            let run_id = run.engine().run_id();
-            parent.engine().child_ended(parent.elapsed(), run_id);
+        if let Some(parent) = &run.origin.parent {
+            let (run_id, ended) = {
+                let engine = run.engine();
+                (engine.run_id(), engine.now())
+            };
+            let ended = (run.origin.after + ended).saturating_sub(parent.origin.after);
+            parent.engine().child_ended(ended, run_id);
             parent.changed.notify_one();
         }
     }

@@ -39,7 +39,7 @@ impl Engine {
         now: Duration,
         submitted: &ToolResultsRequest,
     ) -> Result<ToolResultsReply, Refusal> {
-        self.advance(now);
+        self.advance_to(now);
         let step = &submitted.step;
         self.check_step(step)?;
         let mut seen = BTreeSet::new();

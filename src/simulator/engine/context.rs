@@ -5,11 +5,9 @@
 
 use serde_json::Value;
 
-use crate::api::event::EventBody;
 use crate::api::ids::{NodeId, RunId};
-use crate::api::{Event, event};
 
-use super::super::ledger::artifact;
+use super::super::emitted::{self, Origin};
 use super::super::script::When;
 use super::super::template;
 use super::Engine;
@@ -79,24 +77,6 @@ impl Engine {
             && when.differs.as_ref().is_none_or(|unexpected| found != *unexpected)
     }
 
-    /// The items of a fan-out, or why there are none.
-    pub(super) fn items_of(&self, id: &NodeId) -> Result<Vec<Value>, String> {
-        let Some(task) = self.tasks.get(id) else { return Ok(Vec::new()) };
-        let source = match (&task.spec.items_from, &task.spec.items_from_input) {
-            (Some(node), _) => NodeId::from_wire(node).and_then(|id| self.tasks.get(&id)?.output.clone()),
-            (None, Some(input)) => self.part.input.get(input).cloned(),
-            (None, None) => None,
-        };
-        let pointer = task.spec.items_pointer.as_deref().unwrap_or_default();
-        let found = source.as_ref().and_then(|value| value.pointer(pointer));
-        // A model writes its list as text.
-        let parsed = found.and_then(Value::as_str).and_then(|text| serde_json::from_str::<Value>(text).ok());
-        match parsed.as_ref().or(found) {
-            Some(Value::Array(items)) => Ok(items.clone()),
-            _ => Err(format!("there is no list of items at {pointer:?}")),
-        }
-    }
-
     /// Everything that a task's model reads, for estimates.
     pub(super) fn prompt(&self, task: &Task) -> String {
         let mut prompt = String::new();
@@ -110,35 +90,14 @@ impl Engine {
         prompt
     }
 
-    /// Appends an event that the script wrote out. One that is no event at all is left out: the tests play every
-    /// scenario, and a file of a user's own says so in its node's absence.
+    /// Appends an event that the script wrote out, its texts filled in now.
     pub(super) fn scripted_event(&mut self, id: &NodeId, value: &Value) {
         let Some(task) = self.tasks.get(id) else { return };
-        if let Some(body) = self.event_body(id, &self.render_value(task, value)) {
-            self.append(body);
-        }
-    }
-
-    fn event_body(&self, id: &NodeId, value: &Value) -> Option<EventBody> {
-        let mut line = value.as_object()?.clone();
-        let run_id = self.identity.run_id();
-        for part in ["task_list", "memory"] {
-            if let Some(value) = line.get(part) {
-                let mut stored = artifact(format!("runs/{run_id}/{part}"), value);
-                stored.content = None;
-                line.insert(part.to_owned(), serde_json::to_value(stored).ok()?);
-            }
-        }
-        let of_run = line.contains_key("task_list") || line.contains_key("memory");
-        let (key, owner) = if of_run { ("plan_hash", self.part.plan.hash.as_str()) } else { ("node_id", id.as_str()) };
-        line.insert(key.to_owned(), owner.into());
-        line.insert("envelope_version".to_owned(), event::ENVELOPE_VERSION.into());
-        line.insert("run_id".to_owned(), run_id.to_string().into());
-        line.insert("seq".to_owned(), 1.into());
-        line.insert("ts".to_owned(), "2000-01-01T00:00:00Z".into());
-        match event::decode(Value::Object(line).to_string().as_bytes()) {
-            Ok(event::Decoded::Event(Event { body, .. })) => Some(body),
-            _ => None,
+        let origin = Origin { run_id: self.identity.run_id(), plan_hash: &self.part.plan.hash, node: id };
+        match emitted::body(&self.render_value(task, value), origin) {
+            Ok(body) => self.append(body),
+            // Loading has tried it; only a text that was filled in can have broken it.
+            Err(problem) => tracing::warn!(node = %id, problem, "a scripted event is left out"),
         }
     }
 

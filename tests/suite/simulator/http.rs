@@ -163,6 +163,23 @@ async fn every_scenario_runs_to_its_end_over_http_with_the_events_that_the_snaps
 }
 
 #[tokio::test]
+async fn a_seed_and_a_start_give_the_same_log_in_every_repetition() {
+    let log = async || {
+        let config = SimulatorConfig {
+            scenarios: vec![Scenario::find("failing").unwrap()],
+            speed: 1000.0,
+            seed: 11,
+            start: Some("2026-11-22T14:00:00Z".parse().unwrap()),
+            ..SimulatorConfig::default()
+        };
+        Bench::with(config).await.to_the_end(0).await
+    };
+    let first = log().await;
+    assert!(first.contains("\"ts\":\"2026-11-22T14:00:00Z\""), "{first}");
+    assert_eq!(first, log().await);
+}
+
+#[tokio::test]
 async fn a_snapshot_has_everything_that_the_published_document_requires() {
     let bench = Bench::of("incident").await;
     bench.first_wait().await;
@@ -354,7 +371,7 @@ async fn stopping_ends_streams_and_frees_the_port() {
 async fn a_start_that_cannot_work_says_why() {
     let of = |config| async { Simulator::start(config).await.unwrap_err().to_string() };
     let slow = of(SimulatorConfig { speed: 0.0, ..SimulatorConfig::default() }).await;
-    assert!(slow.contains("above 0"), "{slow}");
+    assert!(slow.contains("between 0.001"), "{slow}");
     let key = of(SimulatorConfig { api_key: Some("secret".into()), ..SimulatorConfig::default() }).await;
     assert!(key.contains("mr_sk_") && !key.contains("secret\""), "{key}");
     let taken = Simulator::start(SimulatorConfig::default()).await.unwrap();

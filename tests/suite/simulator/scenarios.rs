@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use relay_console::api::event::{DeltaKind, EventBody};
 use relay_console::api::run::{NodeStatus, RunStatus};
 use relay_console::api::tool::{PendingTools, ToolResult, ToolResultsRequest};
+use relay_console::run::Run;
 use relay_console::simulator::Scenario;
 use relay_console::simulator::play::{PlayConfig, PlayedRun, play};
 
@@ -188,6 +189,26 @@ fn a_snapshot_agrees_with_the_fold_of_its_events() {
             let lines = &snapshot.cost_summary.line_items;
             assert_eq!(lines.iter().map(|line| line.usd_cents).sum::<u64>(), summary.total_cost_cents, "{name}");
             assert_eq!(lines.iter().map(|line| line.input_tokens).sum::<u64>(), input, "{name}");
+        }
+    }
+}
+
+/// The console's own model, which shares nothing with the simulator but the wire's types.
+#[test]
+fn the_consoles_model_comes_to_the_same_as_the_snapshot() {
+    for (name, runs) in all_played() {
+        for played in runs {
+            let mut run = Run::new(played.run_id);
+            played.events().into_iter().for_each(|event| run.apply(event));
+            assert_eq!(run.folded_status(), Some(played.snapshot.status.clone()), "{name}");
+            assert!(run.pending.is_empty() && !run.counts.any_odd(), "{name}: {:?}", run.counts);
+            let tokens: u64 = run.nodes.values().map(|node| node.tokens().input).sum();
+            assert_eq!(tokens, played.snapshot.summary.unwrap().total_input_tokens, "{name}");
+            run.observe(&played.snapshot);
+            for listed in played.snapshot.nodes.as_ref().unwrap() {
+                let node = &run.nodes[&listed.id];
+                assert_eq!(run.node_status(node), listed.status, "{name}: {}", listed.id);
+            }
         }
     }
 }
