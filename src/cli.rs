@@ -98,9 +98,9 @@ fn report(message: &str) {
 /// When standard output is closed.
 pub fn answer(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
-        Failure::new(Exit::Internal, anyhow::Error::new(error).context("cannot write to standard output"))
-    })
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::internal(anyhow::Error::new(error).context("cannot write to standard output")))
 }
 
 /// The runtime that the network's tasks run on.
@@ -112,5 +112,5 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Internal, anyhow::Error::new(error).context("cannot start threads")))
+        .map_err(|error| Failure::internal(anyhow::Error::new(error).context("cannot start threads")))
 }

@@ -12,15 +12,70 @@
 //! | [`keyboard`] | keys and pastes, whole even over links that split them |
 //! | [`escape`] | putting split escape sequences together, pure |
 //! | [`frame_pacer`] | when to draw, pure |
-//! | [`summary`] | what stands in the scrollback after leaving |
+//! | [`event_loop`] | the order of things: wait, reduce, perform, draw |
+//! | [`perform`] | what effects do, in the background |
+//! | [`clipboard`], [`external_editor`] | copying, and editing in `$EDITOR` |
+//! | [`summary`], [`leaving`] | what stands in the scrollback after leaving, and where it comes from |
 //!
 //! The rule that must stay true: the terminal is given back as it was, however the program ends.
 
+use std::time::Duration;
+
+use crate::api::run::RunStatus;
+use crate::app::Identity;
+use crate::store::StateDir;
+use crate::view::Theme;
+use signals::Signal;
+use summary::Summary;
+
+pub mod clipboard;
 pub mod escape;
+pub mod event_loop;
+pub mod external_editor;
 pub mod frame_pacer;
 pub mod keyboard;
+pub mod leaving;
 pub mod modes;
 pub mod panics;
+pub mod perform;
 pub mod signals;
 pub mod summary;
 pub mod terminal;
+
+pub use event_loop::run;
+
+/// What the console is started with; all of it plain values.
+#[derive(Debug, Clone)]
+pub struct ConsoleConfig {
+    /// Which server and run.
+    pub identity: Identity,
+    /// Colours and glyphs.
+    pub theme: Theme,
+    /// Whether the mouse is captured.
+    pub mouse: bool,
+    /// Whether contents are asked for with the events.
+    pub include_output: bool,
+    /// How long a link may be silent before it is probed.
+    pub idle_timeout: Duration,
+    /// Where drafts are kept, or why nowhere.
+    pub state: Result<StateDir, String>,
+    /// What the operator is told at once, each a sentence.
+    pub problems: Vec<String>,
+    /// The command to come back, word by word.
+    pub command: Vec<String>,
+}
+
+/// How the console was left. The terminal has been given back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Left {
+    /// What is to stand in the scrollback.
+    pub summary: Summary,
+    /// The run's status as last known.
+    pub status: Option<RunStatus>,
+    /// The signal that ended it; a terminal that is gone counts as SIGHUP.
+    pub signal: Option<Signal>,
+    /// Whether there is no terminal to print on any more.
+    pub terminal_gone: bool,
+    /// What a thread said that panicked; inert.
+    pub panic: Option<String>,
+}

@@ -19,16 +19,17 @@ pub fn run(arguments: &DemoArguments, verbosity: u8) -> Result<Exit, Failure> {
     let command = ["relay-console", "demo"].into_iter().map(str::to_owned).chain(arguments.scenario.clone()).collect();
     // A demo's run is gone when it is left; so are its drafts.
     let drafts = tempfile::TempDir::with_prefix("relay-console-demo-")
-        .map_err(|error| internal(anyhow!(error).context("cannot make a temporary directory")))?;
+        .map_err(|error| Failure::internal(anyhow!(error).context("cannot make a temporary directory")))?;
     runtime()?.block_on(async {
         let config =
             SimulatorConfig { speed: arguments.speed.get(), scenarios: vec![scenario], ..SimulatorConfig::default() };
-        let simulator = Simulator::start(config).await.context("cannot start the simulator").map_err(internal)?;
-        let run = simulator.runs().first().ok_or_else(|| internal(anyhow!("the simulator started no run")))?;
+        let simulator =
+            Simulator::start(config).await.context("cannot start the simulator").map_err(Failure::internal)?;
+        let run = simulator.runs().first().ok_or_else(|| Failure::internal(anyhow!("the simulator started no run")))?;
         let server = (simulator.base_url(), simulator.api_key());
-        let _session = Session::with_simulator(context, server, run.run_id, drafts.path(), command)
-            .map_err(|error| internal(anyhow!(error)))?;
-        Err(Failure::new(Exit::Internal, anyhow!("the demo is not built yet")))
+        let session = Session::with_simulator(context, server, run.run_id, drafts.path(), command);
+        // Dropping the simulator stops it; nobody is left who would mind how.
+        session.map_err(Failure::internal)?.run().await
     })
 }
 
@@ -36,17 +37,16 @@ pub fn run(arguments: &DemoArguments, verbosity: u8) -> Result<Exit, Failure> {
 fn scenario(name: Option<&str>) -> Result<Scenario, Failure> {
     let refused = |error: ScenarioError| Failure::new(Exit::Refused, error);
     let Some(name) = name else {
-        return Scenario::builtin().into_iter().next().ok_or_else(|| internal(anyhow!("no scenario is built in")));
+        return Scenario::builtin()
+            .into_iter()
+            .next()
+            .ok_or_else(|| Failure::internal(anyhow!("no scenario is built in")));
     };
     match Scenario::find(name) {
         Ok(scenario) => Ok(scenario),
         Err(_) if Path::new(name).exists() => Scenario::load(Path::new(name)).map_err(refused),
         Err(error) => Err(refused(error)),
     }
-}
-
-fn internal(error: anyhow::Error) -> Failure {
-    Failure::new(Exit::Internal, error)
 }
 
 #[cfg(test)]

@@ -94,6 +94,11 @@ impl Failure {
     pub fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
         Self { exit, error: error.into() }
     }
+
+    /// A failure of this program itself.
+    pub fn internal(error: impl Into<anyhow::Error>) -> Self {
+        Self::new(Exit::Internal, error)
+    }
 }
 
 impl From<SettingsError> for Failure {

@@ -2,7 +2,7 @@
 
 use super::arguments::FollowArguments;
 use super::session::Session;
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, runtime};
 
 /// Follows the run until the operator leaves.
 ///
@@ -10,6 +10,6 @@ use super::{Context, Exit, Failure};
 /// When the settings are refused or there is no terminal.
 pub fn run(arguments: &FollowArguments, verbosity: u8) -> Result<Exit, Failure> {
     let context = Context::new(arguments.flags(), verbosity)?;
-    let _session = Session::with_server(context, arguments.run_id, arguments.command_to_return())?;
-    Err(Failure::new(Exit::Internal, anyhow::anyhow!("following a run is not built yet")))
+    let session = Session::with_server(context, arguments.run_id, arguments.command_to_return())?;
+    runtime()?.block_on(session.run())
 }

@@ -3,19 +3,24 @@
 //! Nothing here touches the network. The rule that must stay true: credentials that are read again go to the server
 //! that the first ones went to, or nowhere.
 
+use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use anyhow::anyhow;
 use uuid::Uuid;
 
-use super::Context;
+use super::{Context, Exit, Failure, answer};
 use crate::api::client::{BaseUrl, Client, ClientConfig, ClientSource, Credentials};
 use crate::api::error::{Error, SettingError};
 use crate::api::ids::RunId;
+use crate::api::run::RunStatus;
 use crate::app::Identity;
+use crate::console::{self, ConsoleConfig};
 use crate::run::{Price, Prices};
 use crate::settings::{self, Directories, Flags, Preferences, Server, SettingsError};
 use crate::store::StateDir;
+use crate::view::Theme;
 
 /// Everything about following one run that is settled before the terminal is entered.
 #[derive(Debug)]
@@ -24,8 +29,8 @@ pub struct Session {
     pub identity: Identity,
     /// Where clients come from; building one reads the credentials again.
     pub clients: ClientSource,
-    /// The run's directory on disk, if there is one.
-    pub state: Option<StateDir>,
+    /// The run's directory on disk, or why there is none.
+    pub state: Result<StateDir, String>,
     /// What the operator should know and nothing fails for, each a sentence.
     pub problems: Vec<String>,
     /// How the console looks and behaves.
@@ -44,7 +49,7 @@ impl Session {
         let preferences = settings::preferences(&flags, &environment, &files)?;
         let server = settings::server(&flags, &environment, &files, &directories)?;
         problems.extend(server.notices.iter().cloned());
-        let state = open_state(&directories.state_home, &server.base_url.value, run_id, &mut problems);
+        let state = open_state(&directories.state_home, &server.base_url.value, run_id);
         let identity = identity(server.label(), run_id, &preferences);
         Ok(Self { identity, clients: clients(server, flags, directories), state, problems, preferences, command })
     }
@@ -60,11 +65,11 @@ impl Session {
         state_home: &Path,
         command: Vec<String>,
     ) -> Result<Self, Error> {
-        let Context { environment, files, flags, notices: mut problems, .. } = context;
+        let Context { environment, files, flags, notices: problems, .. } = context;
         let preferences = settings::preferences(&flags, &environment, &files)
             .map_err(|error| SettingError::Other(error.to_string()))?;
         let base_url = BaseUrl::parse(base_url, false)?;
-        let state = open_state(state_home, &base_url, run_id, &mut problems);
+        let state = open_state(state_home, &base_url, run_id);
         let config = ClientConfig::new(base_url, Credentials::api_key(api_key)?);
         Ok(Self {
             identity: identity("DEMO".to_owned(), run_id, &preferences),
@@ -75,6 +80,44 @@ impl Session {
             command,
         })
     }
+}
+
+impl Session {
+    /// Runs the console until the operator leaves, and says on standard error what stands in the scrollback.
+    ///
+    /// # Errors
+    /// When there is no terminal, or a thread panicked.
+    pub async fn run(self) -> Result<Exit, Failure> {
+        let Self { identity, clients, state, problems, preferences, command } = self;
+        let config = ConsoleConfig {
+            identity,
+            theme: Theme { color: preferences.color, ascii: preferences.ascii },
+            mouse: preferences.mouse,
+            include_output: preferences.include_output,
+            idle_timeout: preferences.idle_timeout,
+            state,
+            problems,
+            command,
+        };
+        let left = console::run(config, clients).await.map_err(no_terminal)?;
+        if !left.terminal_gone {
+            answer(&left.summary.render())?;
+        }
+        if let Some(message) = left.panic {
+            return Err(Failure::internal(anyhow!("internal error: {message}")));
+        }
+        Ok(match (left.signal, left.status) {
+            (Some(signal), _) => Exit::Signal(signal),
+            (None, Some(RunStatus::Failed)) => Exit::RunFailed,
+            (None, Some(RunStatus::Canceled)) => Exit::RunCanceled,
+            (None, _) => Exit::Done,
+        })
+    }
+}
+
+fn no_terminal(error: io::Error) -> Failure {
+    let exit = if error.kind() == io::ErrorKind::Unsupported { Exit::Refused } else { Exit::Internal };
+    Failure::new(exit, anyhow::Error::new(error).context("the console cannot take the terminal"))
 }
 
 fn identity(server: String, run_id: RunId, preferences: &Preferences) -> Identity {
@@ -89,14 +132,8 @@ fn identity(server: String, run_id: RunId, preferences: &Preferences) -> Identit
     Identity { server, run_id, prices, instance: Uuid::new_v4() }
 }
 
-fn open_state(state_home: &Path, base_url: &BaseUrl, run_id: RunId, problems: &mut Vec<String>) -> Option<StateDir> {
-    match StateDir::open(state_home, base_url.as_str(), run_id) {
-        Ok(state) => Some(state),
-        Err(error) => {
-            problems.push(format!("drafts are not kept: {error}"));
-            None
-        }
-    }
+fn open_state(state_home: &Path, base_url: &BaseUrl, run_id: RunId) -> Result<StateDir, String> {
+    StateDir::open(state_home, base_url.as_str(), run_id).map_err(|error| error.to_string())
 }
 
 /// The first client is built from what was resolved at the start, each later one from what the settings say then.
@@ -173,7 +210,7 @@ mod tests {
         let run_id = RunId::random();
         let session = Session::with_server(context(&directories), run_id, vec![]).unwrap();
         assert_eq!((session.identity.server.as_str(), session.problems.len()), ("a", 0));
-        assert!(session.state.is_some());
+        assert!(session.state.is_ok());
         assert_eq!(session.clients.client().unwrap().base_url().as_str(), "http://127.0.0.1:9/api");
         write(&directories, "api_key = \"mr_sk_2\"\nbase_url = \"http://127.0.0.1:9/other\"");
         let error = session.clients.refresh().unwrap_err().to_string();
@@ -181,12 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn a_state_home_that_cannot_be_used_is_a_problem_to_tell_of_and_no_failure() {
+    fn a_state_home_that_cannot_be_used_is_told_of_and_no_failure() {
         let (home, mut directories) = home("api_key = \"mr_sk_1\"");
         directories.state_home = home.path().join("file");
         fs::write(&directories.state_home, "").unwrap();
         let session = Session::with_server(context(&directories), RunId::random(), vec![]).unwrap();
-        assert_eq!((session.state, session.problems.len()), (None, 1));
-        assert!(session.problems[0].contains("drafts are not kept"), "{:?}", session.problems);
+        let why = session.state.unwrap_err();
+        assert!(why.contains(&directories.state_home.display().to_string()), "{why}");
     }
 }

@@ -16,7 +16,7 @@ pub fn run(arguments: &SimulateArguments, verbosity: u8) -> Result<Exit, Failure
         SimulatorConfig { listen: arguments.listen, speed: arguments.speed.get(), ..SimulatorConfig::default() };
     runtime()?.block_on(async {
         // Before the line that says it is ready: whoever reads it may stop it at once.
-        let mut signals = Signals::listen().map_err(|error| Failure::new(Exit::Internal, error))?;
+        let mut signals = Signals::listen().map_err(Failure::internal)?;
         let simulator = Simulator::start(config).await.map_err(|error| Failure::new(Exit::Refused, error))?;
         answer(&format!("{}\n", simulator.ready_line()))?;
         let signal = loop {
@@ -25,7 +25,7 @@ pub fn run(arguments: &SimulateArguments, verbosity: u8) -> Result<Exit, Failure
                 break signal;
             }
             if signal == Signal::Suspend {
-                crate::console::terminal::stop_this_process().map_err(|error| Failure::new(Exit::Internal, error))?;
+                crate::console::terminal::stop_this_process().map_err(Failure::internal)?;
             }
         };
         simulator.shutdown().await;

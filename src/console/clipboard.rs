@@ -27,7 +27,9 @@ pub fn copy(terminal: &mut Terminal, text: &str) -> Result<String, String> {
         .and_then(|mut file| file.write_all(text.as_bytes()).map(|()| file))
         .and_then(|file| file.keep().map_err(Into::into));
     match written {
-        Ok((_, path)) => Ok(format!("{} bytes are too many for the clipboard: written to {}{hidden}", text.len(), path.display())),
+        Ok((_, path)) => {
+            Ok(format!("{} bytes are too many for the clipboard: written to {}{hidden}", text.len(), path.display()))
+        }
         Err(error) => Err(format!("not copied: {error}")),
     }
 }

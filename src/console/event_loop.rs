@@ -215,7 +215,7 @@ impl Loop {
         match signal {
             // While an external editor has the terminal, the terminal's Ctrl-C and Ctrl-Z are meant for it.
             Signal::Interrupt if self.editing => {}
-            Signal::Suspend if self.editing => super::terminal::stop_this_process(),
+            Signal::Suspend if self.editing => self.or_gone(|_| super::terminal::stop_this_process()),
             Signal::Suspend => self.suspend(SuspendedBy::Signal),
             Signal::Continue => self.reduce(Action::Resumed),
             Signal::Interrupt | Signal::Terminate | Signal::HangUp => {
@@ -236,7 +236,7 @@ impl Loop {
     fn now(&mut self) -> Moment {
         let now = Moment { wall: Timestamp::now(), uptime: self.started.elapsed() };
         let wall = now.wall.duration_since(self.last.wall).as_secs_f64();
-        let uptime = (now.uptime - self.last.uptime).as_secs_f64();
+        let uptime = now.uptime.saturating_sub(self.last.uptime).as_secs_f64();
         self.last = now;
         if (wall - uptime).abs() > CLOCK_JUMP.as_secs_f64() {
             self.feed.probe_now();
@@ -312,6 +312,8 @@ impl Loop {
             self.reduce(Action::Quit);
         }
         let given_back = self.terminal.leave();
+        // A reader of a terminal that is gone would turn a processor while the disk is waited for.
+        self.keyboard.pause();
         let hung_up = matches!(end, End::TerminalGone | End::Signal(Signal::HangUp)) || given_back.is_err();
         if !hung_up {
             self.last_verdicts().await;
@@ -321,7 +323,7 @@ impl Loop {
             self.reduce(action);
         }
         Left {
-            summary: super::leaving::summary(&self.app, command),
+            summary: super::leaving::summary(&self.app, self.theme, command),
             status: self.app.run.status(),
             signal: match end {
                 End::Signal(signal) => Some(*signal),

@@ -56,7 +56,11 @@ mod tests {
 
     #[test]
     fn what_the_editor_writes_comes_back_without_the_newline_that_it_added() {
-        let edited = run("sh -c 'printf \"%s, edited\\n\" \"$(cat \"$1\")\" > \"$1.new\" && mv \"$1.new\" \"$1\"' --", "text", None);
+        let edited = run(
+            "sh -c 'printf \"%s, edited\\n\" \"$(cat \"$1\")\" > \"$1.new\" && mv \"$1.new\" \"$1\"' --",
+            "text",
+            None,
+        );
         assert_eq!(edited.as_deref(), Ok("text, edited"));
         assert_eq!(run("true", "ends\n", None).as_deref(), Ok("ends\n"));
     }

@@ -2,14 +2,14 @@
 
 use super::summary::Summary;
 use crate::app::App;
-use crate::view::{format, text};
+use crate::view::{Theme, format, text};
 
 /// The summary of a console that is left; `command` comes back to it.
 #[must_use]
-pub fn summary(app: &App, command: &[String]) -> Summary {
-    let call = |key: &crate::api::tool::CallKey, tool: &str| {
-        text::inert(&format!("{} {}  {tool}", key.step.node_id, key.step.step)).into_owned()
-    };
+pub fn summary(app: &App, theme: Theme, command: &[String]) -> Summary {
+    let inert = |foreign: &str| text::plain(foreign, theme);
+    let call =
+        |key: &crate::api::tool::CallKey, tool: &str| inert(&format!("{} {}  {tool}", key.step.node_id, key.step.step));
     let waiting = app.run.pending.iter().map(|pending| {
         format!("{}  {}", call(&pending.key, pending.call.name.as_str()), format::age(app.age(pending.since)))
     });
@@ -19,16 +19,20 @@ pub fn summary(app: &App, command: &[String]) -> Summary {
     });
     let mut notices = Vec::new();
     if let Some(failure) = &app.run.failure {
-        notices.push(text::inert(&failure.message).into_owned());
+        notices.push(inert(&failure.message));
     }
     if app.answers.values().any(|answer| answer.is_unsent() && answer.save_failure.is_some()) {
         notices.push("not every draft is on disk".to_owned());
     }
     Summary {
         run_id: app.run.run_id.to_string(),
-        status: app.run.status().map(|status| text::inert(status.as_str()).into_owned()),
+        status: app.run.status().map(|status| inert(status.as_str())),
         duration: app.elapsed(),
-        cost: app.run.ledger.billed_cents().map(|cents| format::billed(cents, app.run.ledger.billed_tokens())),
+        cost: app.run.ledger.billed_cents().map(|cents| {
+            #[expect(clippy::cast_precision_loss, reason = "cents up to 2^53 are exact")]
+            let cents = cents as f64;
+            format!("${}", format::billed(cents, app.run.ledger.billed_tokens()))
+        }),
         waiting: waiting.collect(),
         unsent: unsent.collect(),
         notices,

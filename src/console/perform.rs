@@ -16,7 +16,7 @@ use crate::api::ids::RunId;
 use crate::api::tool::CallKey;
 use crate::app::{Action, Effect, editor};
 use crate::store::{Draft, DraftStore, Ending, StateDir};
-use crate::submission;
+use crate::submission::{self, CallVerdict, Verdict};
 
 /// Jobs that may wait for the disk; a full queue is told as a draft that was not saved, and is tried again.
 const DISK_QUEUE: usize = 256;
@@ -45,12 +45,12 @@ impl Performer {
     pub fn new(
         run_id: RunId,
         clients: ClientSource,
-        state: Option<StateDir>,
+        state: Result<StateDir, String>,
         include_output: bool,
         outcomes: mpsc::Sender<Action>,
     ) -> Self {
         let (disk, jobs) = mpsc::channel(DISK_QUEUE);
-        let drafts_dir = state.as_ref().map(|state| state.path().to_path_buf());
+        let drafts_dir = state.as_ref().ok().map(|state| state.path().to_path_buf());
         let told = outcomes.clone();
         // Without the thread every save is told as failed, since its queue is closed.
         let _ = std::thread::Builder::new().name("drafts".into()).spawn(move || keep_drafts(state, jobs, &told));
@@ -149,29 +149,35 @@ impl Performer {
         tokio::spawn(async move {
             let request_id = intent.request_id;
             let told = outcomes.clone();
-            let verdict = submission::driver::submit(&clients, &intent, |progress| {
+            let progress = move |progress| {
                 // A progress that finds no place is old news by the time it would.
                 let _ = told.try_send(Action::SubmissionProgress { request_id, progress });
-            })
-            .await;
+            };
+            let verdict = match clients.client() {
+                Ok(client) => submission::submit(&client, &intent, progress).await,
+                Err(error) => not_sent(&intent, &error.to_string()),
+            };
             let _ = outcomes.send(Action::SubmissionEnded { request_id, verdict }).await;
         });
     }
 }
 
+/// The verdict on a submission that never left, because there was no client to send it with.
+fn not_sent(intent: &submission::Intent, why: &str) -> Verdict {
+    let calls =
+        intent.request.keys().map(|key| (key, CallVerdict::StillPending { why: format!("nothing was sent: {why}") }));
+    Verdict { calls: calls.collect(), status: None, sends: 0, server_request_id: None }
+}
+
 /// One event's line as the server has it.
-async fn event_line(
-    clients: &ClientSource,
-    run_id: RunId,
-    seq: u64,
-    include_output: bool,
-) -> Result<String, String> {
-    let query = EventsQuery { after_seq: seq - 1, limit: Some(1), wait: Some(false), include_output };
-    let mut stream = async { clients.client()?.events(&run_id, &query).await }.await.map_err(|error| error.to_string())?;
+async fn event_line(clients: &ClientSource, run_id: RunId, seq: u64, include_output: bool) -> Result<String, String> {
+    let query = EventsQuery { after_seq: seq - 1, limit: 1, wait: false, include_output };
+    let mut stream =
+        async { clients.client()?.events(&run_id, &query).await }.await.map_err(|error| error.to_string())?;
     while let Some(item) = stream.next().await {
         match item {
             Ok(StreamItem::Event { line, .. }) => return Ok(String::from_utf8_lossy(&line).into_owned()),
-            Ok(StreamItem::Keepalive) => {}
+            Ok(StreamItem::Keepalive | StreamItem::Partial) => {}
             Err(error) => return Err(error.to_string()),
         }
     }
@@ -196,9 +202,8 @@ fn read_text(path: &Path) -> Result<String, String> {
 }
 
 /// The thread that owns the drafts: reads them once, then saves in the order of the jobs.
-fn keep_drafts(state: Option<StateDir>, mut jobs: mpsc::Receiver<DiskJob>, outcomes: &mpsc::Sender<Action>) {
-    let store = state.ok_or_else(|| "there is no state directory".to_owned());
-    let store = store.and_then(|state| DraftStore::open(&state).map_err(|error| error.to_string()));
+fn keep_drafts(state: Result<StateDir, String>, mut jobs: mpsc::Receiver<DiskJob>, outcomes: &mpsc::Sender<Action>) {
+    let store = state.and_then(|state| DraftStore::open(&state).map_err(|error| error.to_string()));
     match &store {
         Ok(store) => {
             let (drafts, problems) = store.load_all();

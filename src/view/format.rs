@@ -12,7 +12,8 @@ pub(super) fn dollars(cents: f64) -> String {
 }
 
 /// The server's own figure, in US cents, for `tokens` billed: `0.42`; `<0.01` where tokens were billed at 0 cents.
-pub(super) fn billed(cents: f64, tokens: u64) -> String {
+#[must_use]
+pub fn billed(cents: f64, tokens: u64) -> String {
     if cents == 0.0 && tokens > 0 { "<0.01".to_owned() } else { dollars(cents) }
 }
 
@@ -45,7 +46,8 @@ pub(super) fn duration(time: Duration) -> String {
 }
 
 /// How long ago something was: `00:48` below a minute, then `4m`, `1h 04m`, `2d 03h`.
-pub(super) fn age(time: Duration) -> String {
+#[must_use]
+pub fn age(time: Duration) -> String {
     let (days, hours, minutes, seconds) = parts(time);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("00:{seconds:02}"),

@@ -167,6 +167,12 @@ pub(super) fn inert(text: &str, style: Style, theme: Theme) -> Vec<Span<'static>
     inert.spans(0, inert.glyphs.len(), style, theme)
 }
 
+/// One line of foreign text as inert text without a style, for what is printed after the console was left.
+#[must_use]
+pub fn plain(text: &str, theme: Theme) -> String {
+    if is_plain(text) { text.to_owned() } else { Inert::new(text, theme).text }
+}
+
 /// One line of foreign text, inert, at most `columns` wide; what is cut off shows as an ellipsis.
 pub(super) fn cut(text: &str, columns: usize, style: Style, theme: Theme) -> Vec<Span<'static>> {
     if text.len() <= columns && is_plain(text) {
