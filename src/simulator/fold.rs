@@ -100,7 +100,9 @@ impl Fold {
     pub(crate) fn apply(&mut self, event: &Event, plan: &Plan) {
         match &event.body {
             EventBody::RunCompleted(body) => {
-                let outputs = body.outputs.content().and_then(|text| serde_json::from_str(text).ok());
+                // The log has every output at hand, whether or not it will stand inline for a client.
+                let stored = body.outputs.content.as_deref().map(RawValue::get);
+                let outputs = stored.and_then(|text| serde_json::from_str(text).ok());
                 self.outputs = outputs.unwrap_or_default();
                 self.ended = Some(RunStatus::Succeeded);
             }
