@@ -216,6 +216,7 @@ async fn a_run_is_followed_from_its_snapshot_through_its_history_to_its_end() {
         ]
     );
     assert_eq!(trial.queries(), [(0, false), (2, true), (4, false)]);
+    assert!(trial.script.lock().unwrap().queries.iter().all(|(_, query)| query.include_output && query.limit == 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -409,6 +410,7 @@ async fn a_slow_receiver_and_an_impatient_operator_lose_nothing() {
     let mut updates = 0;
     while seqs.len() < 2000 {
         updates += 1;
+        assert!(updates < 5000, "only {} events came", seqs.len());
         if [5, 7, 9].contains(&updates) {
             trial.handle.reconnect_now();
             tokio::time::sleep(Duration::from_secs(1)).await;
