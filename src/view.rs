@@ -25,6 +25,7 @@ mod nodes;
 mod page;
 mod palette;
 mod pane;
+pub mod picture;
 mod review;
 pub mod text;
 mod theme;

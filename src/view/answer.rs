@@ -4,8 +4,8 @@
 //! ╭ roll_back_deploy  arguments 34 B ──────╮┏ Your result to roll_back 1 ━━━━━━━━━━━━━┓
 //! │ {                                      │┃ {"ok": true}▏                           ┃
 //! │   "service": "api"                     │┃                                         ┃
-//! ╰──────────────────────── ↓ 3 more below ╯┗━━━━━━━━━━━━━━━━━━━━━━━━━ 1 line, 12 B ━━┛
-//!  ✓ valid JSON  · saved 00:05 ago
+//! ╰──────────────────────── ↓ 3 more below ╯┗━━━━━━━━━━━━━━━━━━━ 1:13 · 1 line, 12 B ━━┛
+//!  ✓ valid JSON   · saved 00:05 ago
 //! ```
 
 mod arguments;

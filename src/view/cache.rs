@@ -125,12 +125,17 @@ impl Stream {
                 SegmentKind::Message => self.theme.style(Role::Plain),
                 SegmentKind::ToolUse | SegmentKind::Other(_) => self.theme.style(Role::Quiet),
             };
+            // A first line is wrapped again with the head of its segment.
+            let mut open = self.rows.len();
             if byte == 0 {
                 self.head(&piece.kind);
             }
             let mut lines = piece.text[byte..].split('\n').peekable();
             while let Some(line) = lines.next() {
-                self.open = (at, byte, self.rows.len());
+                if byte > 0 {
+                    open = self.rows.len();
+                }
+                self.open = (at, byte, open);
                 byte += line.len() + 1;
                 // A text that ends with a line feed has no row after it yet.
                 if lines.peek().is_some() || !line.is_empty() {

@@ -19,7 +19,10 @@ use crate::app::{App, Pane as Focus};
 use crate::run::CostRow;
 use crate::run::cost::RowLabel;
 
-const NUMBERS: [(&str, usize); 4] = [("req", 5), ("in", 8), ("out", 8), ("$", 9)];
+/// Columns of the labels under which a model stands without its provider.
+const NARROW: usize = 30;
+
+const NUMBERS: [(&str, usize); 4] = [("req", 5), ("in", 7), ("out", 7), ("$", 8)];
 
 pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     let rows = app.run.ledger.rows(&app.identity.prices);
@@ -29,12 +32,16 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     let inner = pane.render(theme, area, buf);
     let numbers: usize = NUMBERS.iter().map(|(_, width)| width).sum();
     let label = usize::from(inner.width).saturating_sub(numbers + 2);
-    let provider = widest_provider(&rows, theme).clamp(8, 16).min(label / 2);
+    let provider = if label < NARROW { 0 } else { widest_provider(&rows, theme).clamp(8, 16) };
     let quiet = theme.style(Role::Quiet);
 
     let mut header = vec![Span::raw(" ")];
-    header.extend(text::left("provider", provider + 2, quiet, theme));
-    header.extend(text::left("model", label.saturating_sub(provider + 2), quiet, theme));
+    if provider > 0 {
+        header.extend(text::left("provider", provider + 2, quiet, theme));
+        header.extend(text::left("model", label.saturating_sub(provider + 2), quiet, theme));
+    } else {
+        header.extend(text::left("model", label, quiet, theme));
+    }
     for (title, width) in NUMBERS {
         header.extend(text::right(title, width, quiet, theme));
     }
@@ -72,11 +79,16 @@ fn cost_row(row: &CostRow, label: usize, provider: usize, theme: Theme) -> Vec<S
     match &row.label {
         RowLabel::Billed(rate) => {
             let name = rate.provider.as_ref().map_or("", |provider| provider.as_str());
-            spans.extend(text::left(name, provider, plain, theme));
-            spans.push(Span::raw("  "));
-            spans.extend(text::left(&rate.model, label.saturating_sub(provider + 2), plain, theme));
+            if provider > 0 {
+                spans.extend(text::left(name, provider, plain, theme));
+                spans.push(Span::raw("  "));
+                spans.extend(text::left(&rate.model, label.saturating_sub(provider + 2), plain, theme));
+            } else {
+                let model = if rate.model.is_empty() { name } else { &rate.model };
+                spans.extend(text::left(model, label, plain, theme));
+            }
         }
-        RowLabel::NotItemised => spans.extend(text::left("not itemised by the server", label, quiet, theme)),
+        RowLabel::NotItemised => spans.extend(text::left("not itemised", label, quiet, theme)),
         RowLabel::NotYetBilled => {
             let words = match row.amount.unpriced_calls {
                 0 => "not yet billed".to_owned(),

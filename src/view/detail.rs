@@ -75,7 +75,7 @@ impl Context<'_> {
 /// Draws the pane; returns how many rows its text has.
 pub(super) fn render(app: &App, theme: Theme, cache: &mut Cache, area: Rect, buf: &mut Buffer) -> usize {
     let focused = app.focus == Focus::Detail;
-    let inner = Pane::new(title(app, theme), focused).render(theme, area, buf);
+    let inner = Pane::new(title(app, theme), focused).render_padded(theme, area, buf);
     if inner.height == 0 {
         return 0;
     }

@@ -18,21 +18,24 @@ use crate::feed::LinkState;
 /// Columns between two parts.
 const GAP: usize = 2;
 
-/// A part of the line. Those of the highest rank go first when there is no room; rank 0 stays.
+/// A part of the line. Rank 0 always stands; the others come in the order of their ranks as far as there is room.
 struct Part {
     rank: u8,
     on_the_right: bool,
     spans: Vec<Span<'static>>,
+    /// The same in fewer words, for a window in which even the parts of rank 0 do not fit.
+    short: Option<Vec<Span<'static>>>,
+}
+
+impl Part {
+    fn width(&self) -> usize {
+        GAP + text::spans_width(&self.spans)
+    }
 }
 
 pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
-    let mut parts = parts(app, theme);
     let room = usize::from(area.width).saturating_sub(2);
-    while width(&parts) > room {
-        let Some(least) = (0..parts.len()).filter(|i| parts[*i].rank > 0).max_by_key(|i| parts[*i].rank) else { break };
-        parts.remove(least);
-    }
-    let used = width(&parts);
+    let (parts, used) = fitting(parts(app, theme), room);
     let mut line = vec![Span::raw(" ")];
     let mut gap_taken = false;
     for (at, part) in parts.into_iter().enumerate() {
@@ -46,15 +49,32 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     super::pane::row(line, 0, area, buf);
 }
 
-fn width(parts: &[Part]) -> usize {
-    let gaps = GAP * parts.len().saturating_sub(1);
-    parts.iter().map(|part| text::spans_width(&part.spans)).sum::<usize>() + gaps
+/// The parts that fit into `room` columns, in their order, and the columns that they take.
+fn fitting(mut parts: Vec<Part>, room: usize) -> (Vec<Part>, usize) {
+    let always = |parts: &[Part]| parts.iter().filter(|part| part.rank == 0).map(Part::width).sum::<usize>();
+    if always(&parts) > room + GAP {
+        for part in &mut parts {
+            part.spans = part.short.take().unwrap_or(std::mem::take(&mut part.spans));
+        }
+    }
+    let mut used = always(&parts);
+    let mut ranks: Vec<(u8, usize)> = parts.iter().map(|part| (part.rank, part.width())).collect();
+    ranks.sort_unstable();
+    let mut kept = vec![0];
+    for (rank, width) in ranks.into_iter().filter(|(rank, _)| *rank > 0) {
+        if used + width <= room + GAP {
+            used += width;
+            kept.push(rank);
+        }
+    }
+    parts.retain(|part| kept.contains(&part.rank));
+    (parts, used.saturating_sub(GAP))
 }
 
 fn parts(app: &App, theme: Theme) -> Vec<Part> {
     let quiet = theme.style(Role::Quiet);
-    let left = |rank, spans| Part { rank, on_the_right: false, spans };
-    let right = |rank, spans| Part { rank, on_the_right: true, spans };
+    let left = |rank, spans| Part { rank, on_the_right: false, spans, short: None };
+    let right = |rank, spans| Part { rank, on_the_right: true, spans, short: None };
     let mut parts = vec![
         left(9, vec![Span::styled("relay-console", quiet)]),
         left(4, text::cut(&app.identity.server, 24, theme.style(Role::Strong), theme)),
@@ -69,11 +89,12 @@ fn parts(app: &App, theme: Theme) -> Vec<Part> {
         parts.push(right(3, vec![Span::styled(text, theme.style(Role::Attention))]));
     }
     let (sign, role, words) = link(app);
-    let words = format!("{} {words}", theme.sign(sign));
-    parts.push(right(0, vec![Span::styled(words, theme.style(role))]));
+    let styled = |words: &str| vec![Span::styled(format!("{} {words}", theme.sign(sign)), theme.style(role))];
+    let short = words.strip_prefix("no link, ").or(words.split(", ").next()).map(styled);
+    parts.push(Part { short, ..right(0, styled(&words)) });
     parts.push(right(8, vec![Span::styled(format!("seq {}", format::count(app.run.last_seq)), quiet)]));
     parts.extend(money(app, theme));
-    parts.extend(waiting(app, theme).map(|spans| right(0, spans)));
+    parts.extend(waiting(app, theme));
     parts
 }
 
@@ -116,7 +137,7 @@ fn odd(app: &App) -> Option<String> {
     let counts = &app.run.counts;
     let mut words = Vec::new();
     if counts.missing > 0 {
-        words.push(format!("{} missing", format::plural(counts.missing, "event")));
+        words.push(format!("{} missing", format::count(counts.missing)));
     }
     if counts.rejected > 0 {
         words.push(format!("{} rejected", format::count(counts.rejected)));
@@ -128,7 +149,7 @@ fn odd(app: &App) -> Option<String> {
 fn money(app: &App, theme: Theme) -> Vec<Part> {
     let ledger = &app.run.ledger;
     let strong = theme.style(Role::Strong);
-    let part = |rank, spans| Part { rank, on_the_right: true, spans };
+    let part = |rank, spans| Part { rank, on_the_right: true, spans, short: None };
     let (tokens, amount) = ledger.not_yet_billed(&app.identity.prices);
     let beyond = (tokens.requests > 0).then(|| format::estimate(&amount)).flatten();
     match (ledger.billed_cents(), beyond) {
@@ -144,13 +165,15 @@ fn money(app: &App, theme: Theme) -> Vec<Part> {
     }
 }
 
-fn waiting(app: &App, theme: Theme) -> Option<Vec<Span<'static>>> {
+fn waiting(app: &App, theme: Theme) -> Option<Part> {
     let calls = &app.run.pending;
     let oldest = format::age(app.age(calls.oldest()?));
-    let words = match calls.len() {
-        1 => format!("1 waits {oldest}"),
-        count => format!("{count} wait, oldest {oldest}"),
+    let (words, short) = match calls.len() {
+        1 => (format!("1 waits {oldest}"), format!("1 waits {oldest}")),
+        count => (format!("{count} wait, oldest {oldest}"), format!("{count} wait {oldest}")),
     };
-    let text = format!("{} {words}", theme.sign(Sign::Waiting));
-    Some(vec![Span::styled(text, theme.style(Role::Attention))])
+    let styled = |words: &str| {
+        vec![Span::styled(format!("{} {words}", theme.sign(Sign::Waiting)), theme.style(Role::Attention))]
+    };
+    Some(Part { rank: 0, on_the_right: true, spans: styled(&words), short: Some(styled(&short)) })
 }

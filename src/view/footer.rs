@@ -15,6 +15,7 @@ use super::theme::{Role, Sign, Theme};
 use super::{page, pane, text};
 use crate::app::keys::{self, Context};
 use crate::app::{App, Command, Level, Mode, Notice, Pane, Side};
+use crate::feed::LinkState;
 
 /// Rows that a long notice may take, growing upwards over the panes.
 const NOTICE_ROWS: usize = 3;
@@ -24,8 +25,8 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) -> O
     match typed(app) {
         Some((label, input)) => return Some(prompt(label, input, theme, area, buf)),
         None => match app.current_notice() {
-            Some(notice) => said(notice, theme, area, buf),
-            None => hints(app, theme, area, buf),
+            Some(notice) => said(app, notice, theme, area, buf),
+            None => hints(app, theme, trouble(app, theme), area, buf),
         },
     }
     None
@@ -55,11 +56,16 @@ fn prompt(label: &str, input: &str, theme: Theme, area: Rect, buf: &mut Buffer) 
     }
     spans.extend(text::inert(tail, theme.style(Role::Strong), theme));
     let column = u16::try_from(text::spans_width(&spans)).unwrap_or(u16::MAX);
+    let keys = "Enter takes it   Esc leaves";
+    if text::spans_width(&spans) + keys.len() + 4 <= usize::from(area.width) {
+        text::fill(&mut spans, usize::from(area.width) - keys.len() - 1);
+        spans.push(Span::styled(keys, theme.style(Role::Quiet)));
+    }
     pane::row(spans, 0, area, buf);
     Position::new((area.x + column).min(area.right().saturating_sub(1)), area.y)
 }
 
-fn said(notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) {
+fn said(app: &App, notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) {
     let role = page::level_role(notice.level);
     let sign = match notice.level {
         Level::Info => Sign::Dot,
@@ -76,6 +82,15 @@ fn said(notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) {
         let rest: String = notice.text.chars().skip(shown).collect();
         rows.push(text::cut(&text::one_line(&rest), columns, theme.style(role), theme).into());
     }
+    if let [row] = &mut rows[..]
+        && notice.level != Level::Error
+    {
+        let mut spans = vec![Span::styled(format!("{} ", theme.sign(sign)), theme.style(role))];
+        spans.append(&mut row.spans);
+        spans.push(Span::raw("   "));
+        hints(app, theme, spans, area, buf);
+        return;
+    }
     let height = u16::try_from(rows.len()).unwrap_or(1).min(area.bottom());
     let over = Rect { y: area.bottom() - height, height, ..area };
     Clear.render(over, buf);
@@ -91,10 +106,21 @@ fn said(notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn hints(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
+/// Why there is no link, where there is none.
+fn trouble(app: &App, theme: Theme) -> Vec<Span<'static>> {
+    let (LinkState::Retrying { cause, .. } | LinkState::Refused { cause }) = &app.link else { return Vec::new() };
+    if app.context() != Context::Browse {
+        return Vec::new();
+    }
+    text::cut(&format!("no link: {cause}   "), usize::from(app.size.0 / 2), theme.style(Role::Bad), theme)
+}
+
+/// The keys, after `first`, as far as there is room.
+fn hints(app: &App, theme: Theme, mut first: Vec<Span<'static>>, area: Rect, buf: &mut Buffer) {
     let context = app.context();
-    let mut spans = vec![Span::raw(" ")];
-    let mut room = usize::from(area.width).saturating_sub(1);
+    first.insert(0, Span::raw(" "));
+    let mut spans = first;
+    let mut room = usize::from(area.width).saturating_sub(text::spans_width(&spans));
     if context == Context::EditorPrefix {
         let label = "Ctrl-X, then  ";
         room = room.saturating_sub(label.len());
@@ -137,18 +163,18 @@ fn offered(app: &App, context: Context) -> Vec<(Command, &'static str)> {
         ]),
         Context::Arguments => {
             let mut offered = vec![(Command::SwitchSide, "to your answer")];
-            offered.extend(labelled(&[
-                Command::Review,
-                Command::Leave,
-                Command::Down,
-                Command::PageDown,
-                Command::Copy,
-            ]));
+            offered.extend(labelled(&[Command::Review, Command::Leave]));
+            offered.push((Command::Down, "scroll"));
+            offered.extend(labelled(&[Command::PageDown, Command::Copy]));
             offered
         }
         Context::Review => Vec::new(),
-        Context::Page => labelled(&[Command::Leave, Command::Down, Command::PageDown, Command::Last, Command::Copy]),
-        Context::Prompt => vec![(Command::Open, "do it"), (Command::Down, "down"), (Command::Leave, "leave")],
+        Context::Page => {
+            let mut offered = vec![(Command::Leave, Command::Leave.label()), (Command::Down, "scroll")];
+            offered.extend(labelled(&[Command::PageDown, Command::Last, Command::Copy]));
+            offered
+        }
+        Context::Prompt => vec![(Command::Open, "do it"), (Command::Down, "next"), (Command::Leave, "leave")],
     }
 }
 
@@ -160,13 +186,13 @@ fn browse(app: &App) -> Vec<(Command, &'static str)> {
         Pane::Detail | Pane::Cost => None,
     };
     let mut offered: Vec<_> = open.map(|label| (Command::Open, label)).into_iter().collect();
+    if matches!(app.link, LinkState::Retrying { .. } | LinkState::Refused { .. } | LinkState::Stale { .. }) {
+        offered.push((Command::ReadAgain, "connect now"));
+    }
     if !app.waiting_rows().is_empty() {
         offered.push((Command::NextWaiting, Command::NextWaiting.label()));
     }
-    let mut more = vec![Command::Help, Command::Quit, Command::NextPane];
-    if app.focus == Pane::Detail {
-        more.push(Command::Right);
-    }
+    let mut more = vec![Command::NextPane, Command::Help, Command::Quit];
     more.push(Command::Filter);
     if app.run.nodes.values().any(|node| node.failures > 0) {
         more.push(Command::NextError);
@@ -175,6 +201,9 @@ fn browse(app: &App) -> Vec<(Command, &'static str)> {
         more.push(Command::Live);
     }
     more.extend([Command::Copy, Command::Palette]);
+    if app.focus == Pane::Detail {
+        offered.push((Command::Right, "next tab"));
+    }
     offered.extend(more.into_iter().map(|command| (command, command.label())));
     offered
 }

@@ -35,13 +35,13 @@ pub(super) fn tokens(count: u64) -> String {
     if tenths >= 1_000 { format!("{}{name}", tenths / 10) } else { format!("{}.{}{name}", tenths / 10, tenths % 10) }
 }
 
-/// How long something took: `00:48`, `1:04:12`, `2d 03:04:05`.
+/// How long something took: `00:48`, `1:04:12`, `2d 03h`.
 pub(super) fn duration(time: Duration) -> String {
     let (days, hours, minutes, seconds) = parts(time);
     match (days, hours) {
         (0, 0) => format!("{minutes:02}:{seconds:02}"),
         (0, _) => format!("{hours}:{minutes:02}:{seconds:02}"),
-        _ => format!("{days}d {hours:02}:{minutes:02}:{seconds:02}"),
+        _ => format!("{days}d {hours:02}h"),
     }
 }
 

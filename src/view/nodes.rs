@@ -22,12 +22,12 @@ use crate::run::Node;
 
 /// The columns right of the name: title and width, the least needed last.
 const COLUMNS: [(Column, &str, usize); 4] = [
-    (Column::Time, "time", 9),
-    (Column::Money, "~$", 9),
-    (Column::Tokens, "in/out tok", 14),
-    (Column::Step, "step", 6),
+    (Column::Time, "time", 8),
+    (Column::Money, "~$", 8),
+    (Column::Tokens, "in/out tok", 13),
+    (Column::Step, "step", 5),
 ];
-/// Columns that a name gets before the least needed column goes.
+/// Columns that names get, where they need them, before the least needed column goes.
 const NAME: usize = 18;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +45,12 @@ struct Grid {
 }
 
 impl Grid {
-    fn new(width: usize) -> Self {
+    fn new(width: usize, longest_name: usize) -> Self {
         let mut columns = COLUMNS.to_vec();
         let rest = |columns: &[(Column, &str, usize)]| {
-            width.saturating_sub(4 + columns.iter().map(|(_, _, width)| width).sum::<usize>())
+            width.saturating_sub(5 + columns.iter().map(|(_, _, width)| width).sum::<usize>())
         };
-        while columns.len() > 1 && rest(&columns) < NAME {
+        while columns.len() > 1 && rest(&columns) < longest_name.clamp(8, NAME) {
             columns.pop();
         }
         let name = rest(&columns);
@@ -70,7 +70,9 @@ impl Grid {
 pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     let focused = app.focus == Focus::Nodes;
     let inner = Pane::new(title(app, theme), focused).render(theme, area, buf);
-    let grid = Grid::new(usize::from(inner.width));
+    let nodes: Vec<&Node> = app.shown_nodes().collect();
+    let longest = nodes.iter().map(|node| node.id.as_str().len() + if node.retries() > 0 { 4 } else { 0 }).max();
+    let grid = Grid::new(usize::from(inner.width), longest.unwrap_or(0));
     let quiet = theme.style(Role::Quiet);
     let mut header = vec![Span::raw("    ")];
     header.extend(text::left("node", grid.name, quiet, theme));
@@ -79,7 +81,6 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     }
     pane::row(header, 0, inner, buf);
 
-    let nodes: Vec<&Node> = app.shown_nodes().collect();
     let selected_node = app.selected_node().map(|node| &node.id);
     let selected = match selected_node {
         None => Some(0),

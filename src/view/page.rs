@@ -19,12 +19,9 @@ use super::theme::{Role, Theme};
 use super::{format, text};
 use crate::app::{App, Level, Page, PageContent, json, keys};
 
-/// Columns of the keys in the help.
-const KEYS: usize = 22;
-
 /// Draws the page; returns its rows.
 pub(super) fn render(app: &App, page: &Page, theme: Theme, cache: &mut Cache, area: Rect, buf: &mut Buffer) -> usize {
-    let columns = usize::from(area.width.saturating_sub(2)).max(1);
+    let columns = pane::text_columns(area);
     let title = match &page.content {
         PageContent::Help => "Help".to_owned(),
         PageContent::Event { seq, .. } => format!("Event {}", format::count(*seq)),
@@ -56,7 +53,7 @@ pub(super) fn render(app: &App, page: &Page, theme: Theme, cache: &mut Cache, ar
     let first = page.scroll.min(rows.len().saturating_sub(height));
     let mut bordered = Pane::new(pane::title(&title, theme), true);
     bordered.below = pane::more_below(rows.len().saturating_sub(first + height), theme);
-    let inner = bordered.render(theme, area, buf);
+    let inner = bordered.render_padded(theme, area, buf);
     pane::rows(rows[first..].iter(), inner, buf);
     rows.len()
 }
@@ -68,14 +65,16 @@ fn help(theme: Theme, columns: usize) -> Vec<Line<'static>> {
             rows.push(Line::default());
         }
         rows.push(Line::from(pane::title(context.title(), theme)));
-        for binding in keys::KEYS.iter().filter(|binding| binding.context == *context) {
+        let bindings = || keys::KEYS.iter().filter(|binding| binding.context == *context);
+        let widest = bindings().map(|binding| keys::chords(binding).len()).max().unwrap_or(0);
+        for binding in bindings() {
             let chords = keys::chords(binding);
-            let words = columns.saturating_sub(KEYS + 4).max(10);
+            let words = columns.saturating_sub(widest + 4).max(10);
             let docs = text::wrap(binding.command.doc(), words, theme.style(Role::Plain), theme);
             for (at, mut row) in docs.into_iter().enumerate() {
                 let mut head = vec![Span::raw("  ")];
                 let chords = if at == 0 { chords.as_str() } else { "" };
-                head.extend(text::left(chords, KEYS, theme.style(Role::Active), theme));
+                head.extend(text::left(chords, widest, theme.style(Role::Active), theme));
                 head.push(Span::raw("  "));
                 head.append(&mut row.spans);
                 rows.push(Line::from(head));

@@ -7,7 +7,7 @@
 //! ```
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Widget};
@@ -39,7 +39,8 @@ impl Pane {
             let mut line = vec![Span::raw(" ")];
             line.extend(spans);
             line.push(Span::raw(" "));
-            Line::from(line)
+            // The words stand on the border, and do not take its looks.
+            Line::from(line).style(Style::new().fg(Color::Reset).remove_modifier(Modifier::DIM | Modifier::BOLD))
         };
         let mut block = Block::bordered().border_set(theme.border(self.focused)).border_style(theme.style(role));
         if !self.title.is_empty() {
@@ -51,6 +52,20 @@ impl Pane {
         block.render(area, buf);
         layout::inside(area)
     }
+
+    /// The same, with a column of space on both sides of a text.
+    pub(super) fn render_padded(self, theme: Theme, area: Rect, buf: &mut Buffer) -> Rect {
+        padded(self.render(theme, area, buf))
+    }
+}
+
+fn padded(inner: Rect) -> Rect {
+    inner.inner(Margin::new(1.min(inner.width / 3), 0))
+}
+
+/// The columns of a text in a bordered, padded region.
+pub(super) fn text_columns(area: Rect) -> usize {
+    usize::from(padded(layout::inside(area)).width).max(1)
 }
 
 /// Draws rows from the top of `area`; what does not fit is left out.

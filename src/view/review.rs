@@ -31,15 +31,16 @@ pub(super) fn render(app: &App, review: &Review, theme: Theme, layout: &Layout, 
     let armed = review.drawn_at.is_some_and(|at| app.now.uptime >= at + REVIEW_GUARD);
     let mut pane = Pane::new(pane::title("Review: nothing is sent yet", theme), true);
     pane.role = Some(Role::Attention);
-    let columns = usize::from(area.width.saturating_sub(2)).max(1);
+    let columns = pane::text_columns(area);
     let mut rows = head(app, review, theme, columns);
     for (at, key) in review.keys.iter().enumerate() {
         let Some(answer) = app.answers.get(key) else { continue };
+        rows.push(Line::default());
         rows.extend(call_rows(app, key, answer, (at, review.keys.len()), theme, columns));
     }
     let height = usize::from(area.height.saturating_sub(3));
     pane.below = pane::more_below(rows.len().saturating_sub(height), theme);
-    let inner = pane.render(theme, area, buf);
+    let inner = pane.render_padded(theme, area, buf);
     let body = Rect { height: inner.height.saturating_sub(1), ..inner };
     pane::rows(&rows, body, buf);
     pane::row(prompt(app, review, armed, theme), height, inner, buf);
@@ -122,14 +123,14 @@ fn call_rows(
 fn prompt(app: &App, review: &Review, armed: bool, theme: Theme) -> Vec<Span<'static>> {
     if !armed {
         let words = if review.swallowed {
-            " That key was not taken: read first. Enter sends in a moment; Esc goes back"
+            "That key was not taken: read first. Enter sends in a moment; Esc goes back"
         } else {
-            " Read what is sent. Enter sends in a moment; Esc goes back"
+            "Read what is sent. Enter sends in a moment; Esc goes back"
         };
         return vec![Span::styled(words, theme.style(Role::Attention))];
     }
     let calls = format::plural(review.keys.len() as u64, "result");
-    let mut spans = vec![Span::styled(format!(" Enter sends {calls}"), theme.style(Role::Good))];
+    let mut spans = vec![Span::styled(format!("Enter sends {calls}"), theme.style(Role::Good))];
     if let Some(key) = keys::chord_of(keys::Context::Review, crate::app::Command::ToggleTogether) {
         let step = &review.answering.key.step;
         let others = app.run.pending.of_step(step).count();

@@ -1,4 +1,8 @@
 //! What the screen holds to: every region at every size, and no character of a server's that acts on a terminal.
 
+mod bytes;
+mod cache;
+mod format;
 mod scene;
 mod screens;
+mod text;

@@ -4,10 +4,10 @@
 //! draws (the sum over grapheme clusters, which is what its buffer does); a wide character is never split; nothing but
 //! spaces at a line break is left out by wrapping.
 
+use ratatui::buffer::CellWidth;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
 
 use super::theme::{Role, Sign, Theme};
 use crate::app::inert;
@@ -16,13 +16,15 @@ use crate::app::inert;
 const TAB: usize = 4;
 /// Characters of one grapheme cluster that are drawn: more is a pile of accents, or an attack.
 const CLUSTER: usize = 12;
+/// Columns of one grapheme cluster that stays whole; some scripts join letters to wide ones.
+const WIDEST: usize = 6;
 
 /// One drawn cluster of an inert text.
 #[derive(Debug, Clone, Copy)]
 struct Glyph {
     /// Where it ends in the text, in bytes.
     end: usize,
-    /// Display columns, 1 or 2.
+    /// Display columns, 1 to [`WIDEST`].
     width: usize,
     /// Whether it stands for something that cannot be shown.
     marked: bool,
@@ -57,9 +59,9 @@ impl Inert {
             }
             return;
         }
-        let width = cluster.width();
+        let width = columns_of(cluster);
         let long = cluster.chars().nth(CLUSTER).is_some();
-        if !long && width > 0 && !cluster.chars().any(|c| inert::mark(c).is_some()) {
+        if !long && (1..=WIDEST).contains(&width) && !cluster.chars().any(|c| inert::mark(c).is_some()) {
             self.push(cluster, width, false);
             return;
         }
@@ -82,9 +84,9 @@ impl Inert {
     /// would be drawn on whatever stands before it.
     fn push_stretch(&mut self, stretch: &str, theme: Theme) {
         for cluster in stretch.graphemes(true) {
-            match cluster.width() {
-                0 => cluster.chars().for_each(|c| self.push_mark(c, theme)),
-                width => self.push(cluster, width, false),
+            match columns_of(cluster) {
+                width @ 1..=WIDEST => self.push(cluster, width, false),
+                _ => cluster.chars().for_each(|c| self.push_mark(c, theme)),
             }
         }
     }
@@ -148,6 +150,11 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| (0x20..0x7F).contains(&byte))
 }
 
+/// The columns that ratatui gives a grapheme cluster.
+fn columns_of(cluster: &str) -> usize {
+    if cluster.chars().any(char::is_control) { 0 } else { usize::from(cluster.cell_width()) }
+}
+
 /// The display columns of a text once it is inert.
 pub(super) fn width(text: &str, theme: Theme) -> usize {
     if is_plain(text) { text.len() } else { Inert::new(text, theme).width() }
@@ -155,7 +162,7 @@ pub(super) fn width(text: &str, theme: Theme) -> usize {
 
 /// The display columns of spans that are inert already.
 pub(super) fn spans_width(spans: &[Span<'_>]) -> usize {
-    spans.iter().flat_map(|span| span.content.graphemes(true)).map(UnicodeWidthStr::width).sum()
+    spans.iter().flat_map(|span| span.content.graphemes(true)).map(columns_of).sum()
 }
 
 /// One line of foreign text, inert.
@@ -238,8 +245,8 @@ fn wrap_line(line: &str, columns: usize, style: Style, theme: Theme, rows: &mut 
         rows.push(Line::from(Span::styled(line.to_owned(), style)));
         return;
     }
-    // In a window of one column a wide character has no place at all.
-    let columns = columns.max(2);
+    // No text is ever drawn in fewer columns; here it only keeps a row from being empty for ever.
+    let columns = columns.max(WIDEST);
     let inert = Inert::new(line, theme);
     let mut start = 0;
     loop {

@@ -29,7 +29,7 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     let first = layout::first_shown(selected.unwrap_or(0), rows.len(), height);
     pane.below = pane::more_below(rows.len().saturating_sub(first + height), theme);
     let inner = pane.render(theme, area, buf);
-    let widths = Widths::new(&rows, usize::from(inner.width), theme);
+    let widths = Widths::new(app, &rows, usize::from(inner.width), theme);
     for (at, row) in rows.iter().enumerate().skip(first).take(height) {
         let is_selected = Some(at) == selected;
         let mut spans = vec![pane::marker(is_selected, theme)];
@@ -51,15 +51,15 @@ struct Widths {
 }
 
 impl Widths {
-    fn new(rows: &[WaitingRow<'_>], width: usize, theme: Theme) -> Self {
+    fn new(app: &App, rows: &[WaitingRow<'_>], width: usize, theme: Theme) -> Self {
         // Each column is as wide as it needs, within its share; a list of thousands is not measured to its end.
         let widest = |of: &dyn Fn(&WaitingRow<'_>) -> String, most: usize| {
             rows.iter().take(200).map(|row| text::width(&of(row), theme)).max().unwrap_or(0).min(most)
         };
         let node = widest(&node_and_step, (width / 4).max(12));
         let tool = widest(&|row| tool(row).to_owned(), (width / 4).max(12));
-        let state = if width >= 70 { 22 } else { 12 };
-        let used = 2 + node + 2 + tool + 2 + 6 + 2 + state + 2;
+        let state = widest(&|row| state_of(app, row).1, if width >= 70 { 22 } else { 12 });
+        let used = 2 + node + 2 + tool + 2 + 6 + 2 + state + 3;
         Self { node, tool, age: 6, state, preview: width.saturating_sub(used) }
     }
 }
@@ -79,12 +79,10 @@ fn tool<'a>(row: &WaitingRow<'a>) -> &'a str {
 fn cells(app: &App, row: &WaitingRow<'_>, widths: &Widths, theme: Theme) -> Vec<Span<'static>> {
     let plain = theme.style(Role::Plain);
     let quiet = theme.style(Role::Quiet);
-    let answer = app.answers.get(row.key());
-    let (age, (role, state), preview) = match row {
-        WaitingRow::Pending(call) => (format::age(app.age(call.since)), state(Some(call), answer), preview_of(call)),
-        WaitingRow::Orphan(answer) => {
-            (String::new(), (Role::Bad, "no longer waits".to_owned()), text::one_line(&answer.text))
-        }
+    let (role, state) = state_of(app, row);
+    let (age, preview) = match row {
+        WaitingRow::Pending(call) => (format::age(app.age(call.since)), preview_of(call)),
+        WaitingRow::Orphan(answer) => (String::new(), text::one_line(&answer.text)),
     };
     let gap = || Span::raw("  ");
     let mut spans = text::left(&node_and_step(row), widths.node, plain, theme);
@@ -99,6 +97,13 @@ fn cells(app: &App, row: &WaitingRow<'_>, widths: &Widths, theme: Theme) -> Vec<
     spans
 }
 
+fn state_of(app: &App, row: &WaitingRow<'_>) -> (Role, String) {
+    match row {
+        WaitingRow::Pending(call) => state(Some(call), app.answers.get(row.key())),
+        WaitingRow::Orphan(_) => (Role::Bad, "no longer waits".to_owned()),
+    }
+}
+
 fn preview_of(call: &PendingCall) -> String {
     match &call.question {
         Some(question) => text::one_line(&question.question),
@@ -107,7 +112,7 @@ fn preview_of(call: &PendingCall) -> String {
 }
 
 /// Where the answer to a call stands, in a few words.
-pub(super) fn state(call: Option<&PendingCall>, answer: Option<&Answer>) -> (Role, String) {
+fn state(call: Option<&PendingCall>, answer: Option<&Answer>) -> (Role, String) {
     let Some(answer) = answer else { return (Role::Quiet, "empty".to_owned()) };
     if let Some(sending) = &answer.sending {
         return match &sending.progress {

@@ -21,7 +21,7 @@ pub(super) fn render(
     area: Rect,
     buf: &mut Buffer,
 ) -> usize {
-    let columns = usize::from(area.width.saturating_sub(2)).max(1);
+    let columns = pane::text_columns(area);
     let call = call(app, answering);
     let question = app.question(&answering.key);
     let (asked, arguments) = rows(app, answering, call, question, theme, cache, columns);
@@ -31,7 +31,7 @@ pub(super) fn render(
 
     let mut pane = Pane::new(title(answering, app, call, question, theme), answering.side == Side::Arguments);
     pane.below = pane::more_below(total.saturating_sub(first + height), theme);
-    let inner = pane.render(theme, area, buf);
+    let inner = pane.render_padded(theme, area, buf);
     pane::rows(asked.iter().chain(arguments.iter()).skip(first), inner, buf);
     total
 }
@@ -111,18 +111,26 @@ fn question_rows(
     let quiet = theme.style(Role::Quiet);
     let typed = app.answers.get(&answering.key).filter(|answer| !answer.is_error).map_or("", |answer| &answer.text);
     let mut rows = text::wrap(&question.question, columns, theme.style(Role::Strong), theme);
-    rows.push(Line::default());
     for option in &question.options {
         let chosen = !typed.trim().is_empty() && option.label.trim() == typed.trim();
         let (sign, role) = if chosen { (Sign::Chosen, Role::Good) } else { (Sign::NotChosen, Role::Plain) };
-        let indent = columns.saturating_sub(2).max(2);
-        for (at, mut row) in text::wrap(&option.label, indent, theme.style(role), theme).into_iter().enumerate() {
-            let head = if at == 0 { format!("{} ", theme.sign(sign)) } else { "  ".to_owned() };
-            row.spans.insert(0, Span::styled(head, theme.style(role)));
-            rows.push(row);
+        let label = text::inert(&text::one_line(&option.label), theme.style(role), theme);
+        let about = option.description.as_deref().map(text::one_line).unwrap_or_default();
+        let room = columns.saturating_sub(4 + text::spans_width(&label));
+        let sign = Span::styled(format!("{} ", theme.sign(sign)), theme.style(role));
+        if text::width(&about, theme) <= room {
+            let mut spans = vec![sign];
+            spans.extend(label);
+            spans.push(Span::raw("  "));
+            spans.extend(text::inert(&about, quiet, theme));
+            rows.push(Line::from(spans));
+            continue;
         }
-        for mut row in option.description.iter().flat_map(|words| text::wrap(words, indent, quiet, theme)) {
-            row.spans.insert(0, Span::raw("  "));
+        let words = [(&option.label, theme.style(role)), (&about, quiet)];
+        let indented =
+            words.into_iter().flat_map(|(words, style)| text::wrap(words, columns.saturating_sub(2), style, theme));
+        for (at, mut row) in indented.enumerate() {
+            row.spans.insert(0, if at == 0 { sign.clone() } else { Span::raw("  ") });
             rows.push(row);
         }
     }

@@ -1,7 +1,7 @@
 //! The state of the open draft, in one line: what it is worth, whether it is on disk, whether its call still waits.
 //!
 //! ```text
-//!  ▲ no JSON at 2:9: expected value, sent as text  · saved 00:05 ago  · restored from disk
+//!  ▲ not JSON at 2:9: expected value; goes as text   · saved 00:05 ago   · restored from disk
 //! ```
 
 use ratatui::buffer::Buffer;
@@ -28,15 +28,16 @@ pub(super) fn render(app: &App, answering: &Answering, theme: Theme, area: Rect,
     if answer.restored {
         facts.push((Sign::Dot, Role::Quiet, "restored from disk".to_owned()));
     }
-    let (line, column) = answering.editor.place();
-    facts.push((Sign::Dot, Role::Quiet, format!("at {line}:{column}")));
-
     let mut spans = vec![Span::raw(" ")];
+    let mut room = usize::from(area.width).saturating_sub(1);
     for (at, (sign, role, words)) in facts.into_iter().enumerate() {
-        if at > 0 {
-            spans.push(Span::raw("  "));
+        let words = format!("{} {words}   ", theme.sign(sign));
+        let width = text::width(&words, theme);
+        // A fact that does not fit is left out as a whole; the first is cut.
+        if at == 0 || width <= room {
+            spans.extend(text::cut(&words, room, theme.style(role), theme));
+            room = room.saturating_sub(width);
         }
-        spans.extend(text::inert(&format!("{} {words}", theme.sign(sign)), theme.style(role), theme));
     }
     pane::row(spans, 0, area, buf);
 }
@@ -80,7 +81,12 @@ fn worth(check: Check) -> Fact {
         Check::Json => (Sign::Succeeded, Role::Good, "valid JSON".to_owned()),
         Check::Text(invalid) => {
             let (line, column) = (invalid.line, invalid.column);
-            let words = format!("not JSON at {line}:{column}: {}; goes as text", invalid.reason);
+            let reason = match invalid.reason.as_str() {
+                reason if reason.starts_with("EOF") => "it ends too early",
+                "expected ident" => "a word that JSON does not know",
+                reason => reason,
+            };
+            let words = format!("not JSON at {line}:{column}: {reason}; goes as text");
             (Sign::Warning, Role::Attention, words)
         }
         Check::Error => (Sign::Failed, Role::Bad, "an error result".to_owned()),

@@ -10,7 +10,7 @@ use ratatui::text::Span;
 use ratatui::widgets::Widget;
 
 use super::super::pane::{self, Pane};
-use super::super::theme::{Role, Theme};
+use super::super::theme::{Role, Sign, Theme};
 use super::super::{format, text};
 use crate::app::{Answering, App, Side, inert};
 
@@ -20,9 +20,15 @@ pub(super) fn render(app: &App, answering: &Answering, theme: Theme, area: Rect,
     let lines = answering.editor.area().lines();
     let bytes = lines.iter().map(String::len).sum::<usize>() + lines.len().saturating_sub(1);
     let mut pane = Pane::new(title(app, answering, theme), writing);
-    let size = format!("{}, {}", format::plural(lines.len() as u64, "line"), format::bytes(bytes as u64));
+    let (line, column) = answering.editor.place();
+    let size = format!(
+        "{line}:{column} {} {}, {}",
+        theme.sign(Sign::Dot),
+        format::plural(lines.len() as u64, "line"),
+        format::bytes(bytes as u64)
+    );
     pane.below = vec![Span::styled(size, theme.style(Role::Quiet))];
-    let inner = pane.render(theme, area, buf);
+    let inner = pane.render_padded(theme, area, buf);
     if inner.is_empty() {
         return None;
     }

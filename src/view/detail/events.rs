@@ -20,9 +20,6 @@ use crate::api::event::{Event, EventBody};
 use crate::app::{Pane as Focus, layout};
 use crate::run::history::Entry;
 
-/// Columns of an event's type.
-const TYPE: usize = 22;
-
 /// Draws the list; returns its rows, and where the selection stands in words.
 pub(super) fn render(context: &Context<'_>, area: Rect, buf: &mut Buffer) -> (usize, String) {
     let (app, theme) = (context.app, context.theme);
@@ -34,8 +31,13 @@ pub(super) fn render(context: &Context<'_>, area: Rect, buf: &mut Buffer) -> (us
     }
     let selected = app.detail.event.unwrap_or(entries.len() - 1).min(entries.len() - 1);
     let first = layout::first_shown(selected, entries.len(), height);
-    for (at, entry) in entries.iter().enumerate().skip(first).take(height) {
-        pane::row(row(context, entry, at == selected), at - first, area, buf);
+    let shown = &entries[first..entries.len().min(first + height)];
+    let widths = (
+        shown.iter().filter_map(|entry| entry.seq()).max().map_or(0, |seq| format::count(seq).len()),
+        shown.iter().map(|entry| text::width(name(entry), context.theme)).max().unwrap_or(0).min(context.columns / 2),
+    );
+    for (at, entry) in (first..).zip(shown) {
+        pane::row(row(context, entry, at == selected, widths), at - first, area, buf);
         if at == selected && app.focus == Focus::Detail {
             pane::select(at - first, area, buf);
         }
@@ -47,14 +49,23 @@ pub(super) fn render(context: &Context<'_>, area: Rect, buf: &mut Buffer) -> (us
     (entries.len(), position)
 }
 
-fn row(context: &Context<'_>, entry: &Entry, selected: bool) -> Vec<Span<'static>> {
+fn name(entry: &Entry) -> &str {
+    match entry {
+        Entry::Event(event) => event.body.type_name(),
+        Entry::Rejected(_) => "rejected line",
+        Entry::Gap { .. } => "gap",
+    }
+}
+
+/// One row; `widths` are the columns of the seq and of the type.
+fn row(context: &Context<'_>, entry: &Entry, selected: bool, widths: (usize, usize)) -> Vec<Span<'static>> {
     let (app, theme) = (context.app, context.theme);
     let quiet = theme.style(Role::Quiet);
     let mut spans = vec![pane::marker(selected, theme)];
     let seq = entry.seq().map(format::count).unwrap_or_default();
-    spans.extend(text::right(&seq, 7, quiet, theme));
+    spans.extend(text::right(&seq, widths.0, quiet, theme));
     spans.push(Span::raw("  "));
-    let (time, role, name, words) = match entry {
+    let (time, role, words) = match entry {
         Entry::Event(event) => {
             let since = app.run.started_at.unwrap_or(event.ts);
             let time: Duration = event.ts.duration_since(since).try_into().unwrap_or_default();
@@ -63,21 +74,18 @@ fn row(context: &Context<'_>, entry: &Entry, selected: bool) -> Vec<Span<'static
                 Some(node) => format!("{node}  {words}"),
                 None => words,
             };
-            (format::duration(time), role(&event.body), event.body.type_name().to_owned(), words)
+            (format::duration(time), role(&event.body), words)
         }
-        Entry::Rejected(error) => (String::new(), Role::Bad, "rejected line".to_owned(), error.to_string()),
+        Entry::Rejected(error) => (String::new(), Role::Bad, error.to_string()),
         Entry::Gap { first, last } => {
             let words = format!("events {first} to {last}: the server does not have them");
-            (String::new(), Role::Bad, "gap".to_owned(), words)
+            (String::new(), Role::Bad, words)
         }
     };
     spans.extend(text::right(&time, 7, quiet, theme));
     spans.push(Span::raw("  "));
-    let wide = context.columns >= 50;
-    let columns = if wide { TYPE } else { 16 };
-    let name = if wide { name } else { name.replacen("scheduler_", "sch_", 1) };
-    spans.extend(text::left(&name, columns, theme.style(role), theme));
-    spans.push(Span::raw(" "));
+    spans.extend(text::left(name(entry), widths.1, theme.style(role), theme));
+    spans.push(Span::raw("  "));
     let used = text::spans_width(&spans);
     spans.extend(text::cut(&text::one_line(&words), context.columns.saturating_sub(used), quiet, theme));
     spans

@@ -67,7 +67,10 @@ fn head(context: &Context<'_>, node: &Node) -> Vec<Line<'static>> {
         facts.push(format::plural(node.retries(), "retry").replace("retrys", "retries"));
     }
     for fact in facts.iter().filter(|fact| !fact.is_empty()) {
-        spans.push(Span::styled(format!("  {fact}"), theme.style(Role::Quiet)));
+        // A fact that does not fit is left out as a whole.
+        if text::spans_width(&spans) + fact.len() + 2 <= context.columns {
+            spans.push(Span::styled(format!("  {fact}"), theme.style(Role::Quiet)));
+        }
     }
     let mut rows = vec![Line::from(spans)];
     if let Some(failure) = &node.failure {
