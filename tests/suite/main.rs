@@ -5,6 +5,7 @@ mod architecture;
 mod cli;
 mod client;
 mod feed;
+mod pty;
 mod raw_server;
 mod settings;
 mod simulator;

@@ -1,0 +1,10 @@
+//! The real binary in a real pseudo-terminal, driven by keys and looked at as a person would.
+
+mod demo;
+mod drafts;
+mod endings;
+mod session;
+mod simulate;
+
+/// A size at which the panes stand side by side.
+const WIDE: (u16, u16) = (120, 36);

@@ -1,0 +1,69 @@
+//! Promise "nothing lost": what was typed survives the process, and a refusal.
+
+use super::WIDE;
+use super::session::Session;
+use super::simulate::Simulate;
+
+fn follow(simulate: &Simulate, home: &std::path::Path, size: (u16, u16)) -> Session {
+    Session::start_with(&[simulate.run_of("incident")], home, size, &simulate.environment())
+}
+
+#[test]
+fn a_draft_survives_the_death_of_the_process_and_is_restored() {
+    let simulate = Simulate::start("20");
+    let home = tempfile::tempdir().unwrap();
+    let mut session = follow(&simulate, home.path(), WIDE);
+    session.wait_for("Waiting for you 2");
+    session.send("w\r");
+    session.wait_for("Ctrl-S");
+    session.send("{\"half\": \"an ans");
+    session.wait_for("an ans");
+    session.wait_for("· saved");
+    session.signal("KILL");
+    session.wait_for_end();
+
+    let mut session = follow(&simulate, home.path(), WIDE);
+    session.wait_for("restored");
+    session.wait_for("Waiting for you 2");
+    session.send("w\r");
+    session.wait_for("{\"half\": \"an ans");
+    session.leave_answer();
+    session.send("q");
+    let (code, output) = session.wait_for_end();
+    assert_eq!(code, 0);
+    let summary = output.rsplit("\x1b[?1049l").next().unwrap();
+    assert!(summary.contains("unsent    1") && summary.contains("read_error_rate"), "{summary}");
+}
+
+#[test]
+fn an_answer_that_somebody_else_gave_first_is_told_and_mine_is_kept() {
+    let simulate = Simulate::start("20");
+    let home = tempfile::tempdir().unwrap();
+    let mut session = follow(&simulate, home.path(), WIDE);
+    session.wait_for("Waiting for you 2");
+    session.send("w\r");
+    session.wait_for("Ctrl-S");
+    session.send("\"mine\"");
+    session.wait_for("valid JSON");
+
+    // Another client answers both calls.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, run) = (simulate.client(), simulate.run_of("incident").parse().unwrap());
+        let step = client.pending_tools(&run).await.unwrap().value.pending.remove(0);
+        let results = step.tool_calls.iter().map(|call| relay_console::api::tool::ToolResult {
+            tool_call: call.tool_call.without_arguments(),
+            output: "\"theirs\"".into(),
+            error: None,
+        });
+        let request =
+            relay_console::api::tool::ToolResultsRequest { step: step.step.clone(), results: results.collect() };
+        client.submit_tool_results(&run, &request, uuid::Uuid::new_v4()).await.unwrap();
+    });
+
+    session.wait_for("no longer waits");
+    assert!(session.text().contains("\"mine\""), "{}", session.text());
+    session.send("\x13");
+    session.wait_for("no longer waits; your text is kept");
+    assert!(session.text().contains("\"mine\""), "{}", session.text());
+}
