@@ -198,6 +198,10 @@ impl Ledger {
                 estimated: true,
                 unpriced_calls: 0,
             },
+            // Billed at less than a cent: no more tokens than those cannot cost more.
+            _ if own.is_some_and(|(_, billed)| billed >= tokens.total() && tokens.total() > 0) => {
+                Amount { cents: 0.0, estimated: true, unpriced_calls: 0 }
+            }
             _ => Amount { cents: 0.0, estimated: true, unpriced_calls: tokens.requests },
         }
     }

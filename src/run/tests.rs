@@ -175,6 +175,18 @@ fn unbilled_tokens_are_estimated_by_the_runs_own_rate_then_by_the_settings_then_
     assert_eq!(rows[2].label, cost::RowLabel::NotYetBilled);
 }
 
+#[test]
+fn tokens_billed_at_less_than_a_cent_are_not_without_a_price() {
+    let mut run = fold(&[STARTED, NODE, &llm_call(400, 100)]);
+    run.observe(&snapshot(
+        r#""status":"running","cost_summary":{"total_usd_cents":0,"line_items":[{"provider_id":"anthropic","model":"m","requests":1,"input_tokens":400,"output_tokens":100,"usd_cents":0}]}"#,
+    ));
+    let amount = |run: &Run| run.ledger.estimate_all(&node(run, "a").usage, &Prices::new());
+    assert_eq!(amount(&run).unpriced_calls, 0);
+    run.apply(event(4, &llm_call(400, 100)));
+    assert_eq!(amount(&run).unpriced_calls, 2, "twice as much may be a cent and more");
+}
+
 proptest! {
     #[test]
     fn cost_rows_that_are_not_estimates_sum_to_the_servers_total(
