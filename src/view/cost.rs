@@ -19,8 +19,8 @@ use crate::app::{App, Pane as Focus};
 use crate::run::CostRow;
 use crate::run::cost::RowLabel;
 
-/// Columns of the labels under which a model stands without its provider.
-const NARROW: usize = 30;
+/// Columns under which a provider's name says nothing.
+const PROVIDER: usize = 8;
 
 const NUMBERS: [(&str, usize); 4] = [("req", 5), ("in", 7), ("out", 7), ("$", 8)];
 
@@ -32,7 +32,10 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     let inner = pane.render(theme, area, buf);
     let numbers: usize = NUMBERS.iter().map(|(_, width)| width).sum();
     let label = usize::from(inner.width).saturating_sub(numbers + 2);
-    let provider = if label < NARROW { 0 } else { widest_provider(&rows, theme).clamp(8, 16) };
+    let (provider, model) = widest(&rows, theme);
+    // A model's whole name comes first; its provider gets what is left, or nothing.
+    let room = label.saturating_sub(model + 2);
+    let provider = if room < PROVIDER { 0 } else { provider.clamp(PROVIDER, room) };
     let quiet = theme.style(Role::Quiet);
 
     let mut header = vec![Span::raw(" ")];
@@ -64,12 +67,16 @@ fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
     pane::title(&format!("Cost ${figure}"), theme)
 }
 
-fn widest_provider(rows: &[CostRow], theme: Theme) -> usize {
-    let width = |row: &CostRow| match &row.label {
-        RowLabel::Billed(rate) => rate.provider.as_ref().map_or(0, |provider| text::width(provider.as_str(), theme)),
-        RowLabel::NotItemised | RowLabel::NotYetBilled => 0,
+/// The columns of the longest provider and of the longest model.
+fn widest(rows: &[CostRow], theme: Theme) -> (usize, usize) {
+    let widths = |row: &CostRow| match &row.label {
+        RowLabel::Billed(rate) => {
+            let provider = rate.provider.as_ref().map_or(0, |provider| text::width(provider.as_str(), theme));
+            (provider, text::width(&rate.model, theme).min(32))
+        }
+        RowLabel::NotItemised | RowLabel::NotYetBilled => (0, 0),
     };
-    rows.iter().map(width).max().unwrap_or(0)
+    rows.iter().map(widths).fold((0, 0), |widest, row| (widest.0.max(row.0), widest.1.max(row.1)))
 }
 
 fn cost_row(row: &CostRow, label: usize, provider: usize, theme: Theme) -> Vec<Span<'static>> {

@@ -22,7 +22,8 @@ pub(super) fn estimate(amount: &Amount) -> Option<String> {
     if amount.cents == 0.0 && amount.unpriced_calls > 0 {
         return None;
     }
-    Some(format!("~{}", dollars(amount.cents)))
+    // Tokens always cost something: what rounds to nothing is less than a cent.
+    Some(if amount.cents == 0.0 { "~<0.01".to_owned() } else { format!("~{}", dollars(amount.cents)) })
 }
 
 /// A count of tokens: `950`, `12.1k`, `3.4M`.

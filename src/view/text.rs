@@ -185,9 +185,9 @@ pub(super) fn cut(text: &str, columns: usize, style: Style, theme: Theme) -> Vec
     if text.len() <= columns && is_plain(text) {
         return vec![Span::styled(text.to_owned(), style)];
     }
-    // Nothing that stands further right than this can be seen: a megabyte of arguments costs no more than a line.
-    let head: String = text.chars().take(columns.saturating_mul(CLUSTER).saturating_add(CLUSTER)).collect();
-    let inert = Inert::new(&head, theme);
+    // Each cluster takes a column at least: a megabyte of arguments costs no more than a line.
+    let head = text.grapheme_indices(true).nth(columns.saturating_add(1)).map_or(text, |(end, _)| &text[..end]);
+    let inert = Inert::new(head, theme);
     if inert.width() <= columns && head.len() == text.len() {
         return inert.spans(0, inert.glyphs.len(), style, theme);
     }

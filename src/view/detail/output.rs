@@ -1,19 +1,26 @@
 //! The Output tab: what a node has streamed, and its output once it stands.
 
+use indexmap::IndexMap;
 use ratatui::text::{Line, Span};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::super::cache::{Cache, What};
 use super::super::theme::{Role, Sign, Theme};
 use super::super::{format, nodes, text};
 use super::{Block, Context, run, scheduler};
 use crate::app::json;
+use crate::run::output::SegmentKind;
 use crate::run::{Node, Output};
 
 pub(super) fn blocks<'a>(context: &Context<'_>, cache: &'a mut Cache) -> Vec<Block<'a>> {
     let Some(node) = context.app.selected_node() else { return run::blocks(context, cache) };
     let mut blocks = vec![Block::Made(head(context, node))];
     // The output first: the stream's rows are borrowed from the cache until they are drawn.
-    let output = node.output.as_ref().map(|output| shown_output(context, cache, "output", output));
+    let output = node.output.as_ref().map(|output| {
+        let last = node.text.segments().filter(|segment| segment.kind == SegmentKind::Message).last();
+        shown_output(context, cache, "output", output, last.map(|segment| segment.text.as_str()))
+    });
     if node.text.dropped > 0 {
         let dropped = format!("{} dropped above", format::bytes(node.text.dropped));
         blocks.push(Block::Made(context.words(Role::Quiet, &dropped)));
@@ -29,12 +36,14 @@ pub(super) fn blocks<'a>(context: &Context<'_>, cache: &'a mut Cache) -> Vec<Blo
     blocks
 }
 
-/// An output: its size, then its JSON, or where to read it.
+/// An output: its size, then its text or its JSON, or where to read it. A text that was `streamed` stands above it
+/// already.
 pub(super) fn shown_output(
     context: &Context<'_>,
     cache: &mut Cache,
     name: &str,
     output: &Output,
+    streamed: Option<&str>,
 ) -> Vec<Block<'static>> {
     let (columns, theme) = (context.columns, context.theme);
     let head = vec![Line::default(), context.rule(&format!("{name} {}", format::bytes(output.info.bytes)))];
@@ -43,10 +52,59 @@ pub(super) fn shown_output(
         return vec![Block::Made(head), Block::Made(context.words(Role::Quiet, &hint))];
     };
     let rows = cache.rows(What::Output { seq: output.seq }, columns, theme, || {
+        let hint = format!("as JSON: Enter on event {} in Events", output.seq);
+        let quiet = theme.style(Role::Quiet);
+        if streamed.is_some_and(|streamed| plain_text(&json_text).is_some_and(|text| text.trim() == streamed.trim())) {
+            return text::wrap(&format!("the text above; {hint}"), columns, quiet, theme);
+        }
+        if let Some(mut rows) = text_rows(&json_text, columns, theme) {
+            rows.extend(text::wrap(&hint, columns, quiet, theme));
+            return rows;
+        }
         let pretty = json::pretty(&json_text);
         text::wrap(pretty.as_deref().unwrap_or(&json_text), columns, theme.style(Role::Plain), theme)
     });
     vec![Block::Made(head), Block::Kept(rows)]
+}
+
+/// The texts of a model's response (at `/output/*/content/*/text`), or of a text, or of an object of such values;
+/// `None` where the JSON says more than its texts.
+fn text_rows(json_text: &str, columns: usize, theme: Theme) -> Option<Vec<Line<'static>>> {
+    if let Some(text) = plain_text(json_text) {
+        return Some(text::wrap(&text, columns, theme.style(Role::Plain), theme));
+    }
+    let named: IndexMap<String, &RawValue> = serde_json::from_str(json_text).ok()?;
+    if named.is_empty() || !named.values().any(|value| plain_text(value.get()).is_some()) {
+        return None;
+    }
+    let mut rows = Vec::new();
+    for (name, value) in named {
+        rows.extend(text::wrap(&format!("{name}:"), columns, theme.style(Role::Strong), theme));
+        let text = plain_text(value.get()).or_else(|| json::pretty(value.get()));
+        rows.extend(text::wrap(text.as_deref().unwrap_or(value.get()), columns, theme.style(Role::Plain), theme));
+    }
+    Some(rows)
+}
+
+fn plain_text(json_text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Response {
+        output: Vec<Item>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        content: Vec<Part>,
+    }
+    #[derive(Deserialize)]
+    struct Part {
+        text: String,
+    }
+    if let Ok(text) = serde_json::from_str::<String>(json_text) {
+        return Some(text);
+    }
+    let response: Response = serde_json::from_str(json_text).ok()?;
+    let texts: Vec<String> = response.output.into_iter().flat_map(|item| item.content).map(|part| part.text).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
 /// How the node stands, why it failed, what waits, its agents.

@@ -50,7 +50,7 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
     }
     let mut blocks = vec![Block::Made(rows)];
     if let Some(outputs) = &run.outputs {
-        blocks.extend(output::shown_output(context, cache, "outputs", outputs));
+        blocks.extend(output::shown_output(context, cache, "outputs", outputs, None));
     }
     blocks
 }

@@ -22,6 +22,7 @@ fn an_estimate_is_marked_and_a_call_without_a_price_is_not_free() {
     assert_eq!(estimate(&amount(3.1, 0)).as_deref(), Some("~0.03"));
     assert_eq!(estimate(&amount(3.1, 2)).as_deref(), Some("~0.03"));
     assert_eq!(estimate(&amount(0.1, 0)).as_deref(), Some("~<0.01"));
+    assert_eq!(estimate(&amount(0.0, 0)).as_deref(), Some("~<0.01"));
     assert_eq!(estimate(&amount(0.0, 2)), None);
 }
 

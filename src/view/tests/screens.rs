@@ -348,3 +348,12 @@ fn the_cursor_stands_where_the_next_letter_goes() {
     let at = scene.keys("/ab").draw(MONO).1.unwrap();
     assert_eq!(at.y, 35);
 }
+
+#[test]
+fn an_output_that_is_text_reads_as_text() {
+    let mut scene = busy(120, 36);
+    scene.event(r#""type":"node_output","node_id":"diagnose","output":{"artifact_key":"k","info":{"bytes":99,"sha256":"00","included":true},"content":{"id":"r1","output":[{"type":"message","content":[{"type":"text","text":"The pool is too small.\nRaise it to 40."}]}],"usage":{"input_tokens":5}}}"#);
+    screen("detail_text", &mut scene);
+    scene.event(r#""type":"run_completed","plan_hash":"3f","outputs":{"artifact_key":"k","info":{"bytes":99,"sha256":"00","included":true},"content":{"report":"Rolled back at 14:09.","lost":{"orders":12}}}"#);
+    screen("detail_outputs", &mut scene);
+}
