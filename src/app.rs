@@ -1,6 +1,6 @@
 //! The console's state and the one pure function that changes it.
 //!
-//! [`reduce`] takes the state, the time and what happened, and returns what is to be done outside; it never awaits and
+//! [`reduce()`] takes the state, the time and what happened, and returns what is to be done outside; it never awaits and
 //! does no I/O. The state holds facts, never looks: spans, styles and padded strings live in `view`. The selection
 //! follows identities (a node's id, a call's key), never row numbers.
 //!
@@ -11,7 +11,7 @@
 //! | [`answer`], [`editor`], [`json`] | a draft a call, the open editor, JSON as it is typed |
 //! | [`layout`] | where each region stands |
 //! | [`inert`] | which characters never reach a terminal |
-//! | [`reduce`](mod@reduce) | the transitions |
+//! | [`mod@reduce`] | the transitions |
 
 pub mod action;
 pub mod answer;

@@ -1,7 +1,7 @@
 //! The transitions: (state, time, action) → effects.
 //!
 //! Rules that everything here keeps: what arrives from the server never changes focus, selection, mode or a typed
-//! text; only [`Command::Send`](super::Command::Send) in a review that has stood for a while makes a submission; a
+//! text; only [`Command::Send`] in a review that has stood for a while makes a submission; a
 //! text leaves `answers` only when the server has taken it.
 
 mod answering;
