@@ -60,6 +60,7 @@ commands! {
     ReadAgain, "read-again", "read again", "Read the run and its pending calls again; when not connected, connect now";
     Palette, "palette", "commands", "Find a command by its name";
     Help, "help", "help", "Show every key and what it does";
+    Notices, "notices", "notices", "Read again everything that was said in the last line";
     Quit, "quit", "quit", "Quit at once; drafts are kept";
     Suspend, "suspend", "suspend", "Suspend to the shell; fg comes back";
     Repaint, "repaint", "repaint", "Draw the whole screen again";

@@ -20,13 +20,20 @@ pub fn mark(c: char) -> Option<char> {
     }
 }
 
+/// Whether `c` only says whether the character before it is drawn as text or as an emoji. People type it with every
+/// other emoji, and terminals disagree on the width that it gives: one is left out in silence, more are marked.
+#[must_use]
+pub fn is_presentation(c: char) -> bool {
+    matches!(c, '\u{FE0E}' | '\u{FE0F}')
+}
+
 /// Whether a person cannot see that the character is there, or it is none for people at all.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
-    !matches!(c, '\n' | '\t') && mark(c).is_some()
+    !matches!(c, '\n' | '\t') && !is_presentation(c) && mark(c).is_some()
 }
 
-/// How many hidden characters a text holds; line feeds and tabs are not counted.
+/// How many hidden characters a text holds; line feeds, tabs and emoji's presentation selectors are not counted.
 #[must_use]
 pub fn count_hidden(text: &str) -> usize {
     // ASCII bytes decide nearly every text at the speed of a scan.
@@ -88,5 +95,6 @@ mod tests {
     fn hidden_characters_are_counted_and_line_feeds_and_tabs_are_not() {
         assert_eq!(count_hidden("{\n\t\"a\": 1\n}"), 0);
         assert_eq!(count_hidden("a\u{200b}b\u{1b}[31m\r"), 3);
+        assert_eq!(count_hidden("⚠\u{fe0f}"), 0);
     }
 }

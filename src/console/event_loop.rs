@@ -7,7 +7,6 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -131,7 +130,7 @@ impl Loop {
                     return end;
                 }
                 let more = taken < BURST.0 && begun.elapsed() < BURST.1;
-                next = if more { self.ready() } else { None };
+                next = if more { self.ready().await } else { None };
                 taken += 1;
             }
             if !self.editing && self.pacer.is_due(Instant::now()) && self.draw().is_err() {
@@ -156,10 +155,13 @@ impl Loop {
         }
     }
 
-    /// Something more that is ready now.
-    fn ready(&mut self) -> Option<Happened> {
-        if let Some(input) = self.keyboard.next().now_or_never() {
-            return Some(Happened::Input(input));
+    /// Something more that is ready now. The keyboard is polled with this task's own waker, never with an idle one: its
+    /// stream keeps the waker that it is given first, and would wake nobody for the next key.
+    async fn ready(&mut self) -> Option<Happened> {
+        tokio::select! {
+            biased;
+            input = self.keyboard.next() => return Some(Happened::Input(input)),
+            () = std::future::ready(()) => {}
         }
         if let Ok(action) = self.outcomes.try_recv() {
             return Some(Happened::Outcome(action));

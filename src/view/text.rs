@@ -4,6 +4,8 @@
 //! draws (the sum over grapheme clusters, which is what its buffer does); a wide character is never split; nothing but
 //! spaces at a line break is left out by wrapping.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::CellWidth;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -59,6 +61,8 @@ impl Inert {
             }
             return;
         }
+        let bare = without_presentation(cluster);
+        let cluster = bare.as_ref();
         let width = columns_of(cluster);
         let long = cluster.chars().nth(CLUSTER).is_some();
         if !long && (1..=WIDEST).contains(&width) && !cluster.chars().any(|c| inert::mark(c).is_some()) {
@@ -148,6 +152,15 @@ impl Inert {
 
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| (0x20..0x7F).contains(&byte))
+}
+
+/// A cluster without the one presentation selector that it may hold; with more, which no person types, it stays.
+fn without_presentation(cluster: &str) -> Cow<'_, str> {
+    let mut selectors = cluster.char_indices().filter(|(at, c)| *at > 0 && inert::is_presentation(*c));
+    match (selectors.next(), selectors.next()) {
+        (Some((at, c)), None) => Cow::Owned(format!("{}{}", &cluster[..at], &cluster[at + c.len_utf8()..])),
+        _ => Cow::Borrowed(cluster),
+    }
 }
 
 /// The columns that ratatui gives a grapheme cluster.

@@ -3,6 +3,7 @@
 mod demo;
 mod drafts;
 mod endings;
+mod keys;
 mod session;
 mod simulate;
 

@@ -25,6 +25,7 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
         Command::ReadAgain => read_again(app, out),
         Command::Palette => app.mode = Mode::Palette { input: String::new(), selected: 0 },
         Command::Help => app.mode = Mode::Page(Page { content: PageContent::Help, scroll: 0 }),
+        Command::Notices => app.mode = Mode::Page(Page { content: PageContent::Notices, scroll: 0 }),
         moving => move_in_pane(app, moving),
     }
 }

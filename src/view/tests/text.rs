@@ -101,6 +101,14 @@ fn words_stay_whole_where_they_fit_and_indents_stay() {
 }
 
 #[test]
+fn an_emojis_presentation_selector_is_left_out_in_silence_and_a_second_one_is_marked() {
+    let theme = THEMES[0];
+    assert_eq!(content(&inert("⚠\u{fe0f} ok", Style::new(), theme)), "⚠ ok");
+    assert_eq!(content(&inert("a\u{fe0f}\u{fe0f}", Style::new(), theme)), "a¿¿");
+    assert_eq!(content(&inert("\u{fe0f}", Style::new(), theme)), "¿");
+}
+
+#[test]
 fn a_wide_character_is_never_split() {
     assert_eq!(rows("漢字漢漢", 7), ["漢字漢", "漢"]);
     assert_eq!(rows("漢字漢漢", 1), ["漢字漢", "漢"], "nothing is lost where there is no room at all");
