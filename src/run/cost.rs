@@ -51,6 +51,10 @@ impl Tokens {
         Self { requests: 1, input: usage.input_tokens, output: usage.output_tokens }
     }
 
+    fn of_line(line: &CostLine) -> Self {
+        Self { requests: line.requests, input: line.input_tokens, output: line.output_tokens }
+    }
+
     /// What is left when `billed` is taken away; never below 0.
     #[must_use]
     fn beyond(self, billed: Self) -> Self {
@@ -162,8 +166,8 @@ impl Ledger {
         self.billed
             .iter()
             .flat_map(|summary| &summary.line_items)
-            .map(|line| line.input_tokens + line.output_tokens)
-            .sum()
+            .map(|line| line.input_tokens.saturating_add(line.output_tokens))
+            .fold(0, u64::saturating_add)
     }
 
     /// Tokens that the events have told.
@@ -172,8 +176,27 @@ impl Ledger {
         self.seen.values().copied().sum()
     }
 
-    fn billed_line(&self, rate: &Rate) -> Option<&CostLine> {
-        self.billed.as_ref()?.line_items.iter().find(|line| Rate::of_line(line) == *rate)
+    /// What the server bills for a rate, in cents and tokens, all of its lines together; `None` without a line.
+    fn billed(&self, rate: &Rate) -> Option<(u64, Tokens)> {
+        let lines = self.billed.iter().flat_map(|summary| &summary.line_items);
+        lines.filter(|line| Rate::of_line(line) == *rate).fold(None, |sum: Option<(u64, Tokens)>, line| {
+            let (cents, tokens) = sum.unwrap_or_default();
+            Some((cents.saturating_add(line.usd_cents), tokens + Tokens::of_line(line)))
+        })
+    }
+
+    /// The rate that a call is billed at: an event need not name the provider, a line always does. It is the line's
+    /// where only one provider has the model.
+    fn resolve(&self, rate: &Rate) -> Rate {
+        if rate.provider.is_some() {
+            return rate.clone();
+        }
+        let lines = self.billed.iter().flat_map(|summary| &summary.line_items);
+        let mut same = lines.map(Rate::of_line).filter(|line| line.model == rate.model);
+        match same.next() {
+            Some(first) if same.all(|other| other == first) => first,
+            _ => rate.clone(),
+        }
     }
 
     /// An estimate for tokens: by the run's own rate, else by the operator's prices, else unpriced and counted.
@@ -182,12 +205,13 @@ impl Ledger {
         if tokens == Tokens::default() {
             return Amount { estimated: true, ..Amount::default() };
         }
-        let own = self.billed_line(rate).map(|line| (line.usd_cents, line.input_tokens + line.output_tokens));
-        if let Some((cents, billed)) = own
+        let rate = &self.resolve(rate);
+        if let Some((cents, billed)) = self.billed(rate)
             && cents > 0
-            && billed > 0
+            && billed.total() > 0
         {
-            return Amount { cents: ratio(cents, billed) * float(tokens.total()), estimated: true, unpriced_calls: 0 };
+            let cents = ratio(cents, billed.total()) * float(tokens.total());
+            return Amount { cents, estimated: true, unpriced_calls: 0 };
         }
         let name = format!("{}/{}", rate.provider.as_ref().map_or("", Provider::as_str), rate.model);
         match prices.get(&name) {
@@ -216,12 +240,12 @@ impl Ledger {
     #[must_use]
     pub fn not_yet_billed(&self, prices: &Prices) -> (Tokens, Amount) {
         let (mut tokens, mut amount) = (Tokens::default(), Amount { estimated: true, ..Amount::default() });
+        let mut seen_by_rate: IndexMap<Rate, Tokens> = IndexMap::new();
         for (rate, seen) in &self.seen {
-            let billed = self.billed_line(rate).map_or_else(Tokens::default, |line| Tokens {
-                requests: line.requests,
-                input: line.input_tokens,
-                output: line.output_tokens,
-            });
+            *seen_by_rate.entry(self.resolve(rate)).or_default() += *seen;
+        }
+        for (rate, seen) in &seen_by_rate {
+            let (_, billed) = self.billed(rate).unwrap_or_default();
             let beyond = seen.beyond(billed);
             tokens += beyond;
             amount = amount + self.estimate(rate, beyond, prices);
@@ -234,20 +258,21 @@ impl Ledger {
     pub fn rows(&self, prices: &Prices) -> Vec<CostRow> {
         let mut rows = Vec::new();
         if let Some(summary) = &self.billed {
-            let mut listed = 0;
+            let mut listed = 0_u128;
             for line in &summary.line_items {
-                listed += line.usd_cents;
+                listed += u128::from(line.usd_cents);
                 rows.push(CostRow {
                     label: RowLabel::Billed(Rate::of_line(line)),
-                    tokens: Tokens { requests: line.requests, input: line.input_tokens, output: line.output_tokens },
+                    tokens: Tokens::of_line(line),
                     amount: Amount { cents: float(line.usd_cents), ..Amount::default() },
                 });
             }
-            if listed != summary.total_usd_cents {
+            let total = u128::from(summary.total_usd_cents);
+            if listed != total {
                 rows.push(CostRow {
                     label: RowLabel::NotItemised,
                     tokens: Tokens::default(),
-                    amount: Amount { cents: float(summary.total_usd_cents) - float(listed), ..Amount::default() },
+                    amount: Amount { cents: signed(total, listed), ..Amount::default() },
                 });
             }
         }
@@ -265,7 +290,7 @@ impl Add for Amount {
         Self {
             cents: self.cents + other.cents,
             estimated: self.estimated || other.estimated,
-            unpriced_calls: self.unpriced_calls + other.unpriced_calls,
+            unpriced_calls: self.unpriced_calls.saturating_add(other.unpriced_calls),
         }
     }
 }
@@ -279,6 +304,12 @@ impl Sum for Amount {
 #[expect(clippy::cast_precision_loss, reason = "counts of tokens and cents stay far below 2^53")]
 fn float(count: u64) -> f64 {
     count as f64
+}
+
+/// `whole` minus `part`, which may be the larger one.
+#[expect(clippy::cast_precision_loss, reason = "exact for every sum of money below 2^53 cents")]
+fn signed(whole: u128, part: u128) -> f64 {
+    if whole >= part { (whole - part) as f64 } else { -((part - whole) as f64) }
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {

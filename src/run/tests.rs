@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::cost::{RowLabel, Tokens};
 use super::*;
 use crate::api::event::{Decoded, decode};
 use crate::api::run::NodeStatus;
@@ -225,4 +226,43 @@ proptest! {
             prop_assert!(node(&whole, "a").calls.iter().any(|record| record.key.call_id.as_str() == id));
         }
     }
+}
+
+#[test]
+fn figures_too_large_to_add_never_stop_the_console_and_never_wrap_to_small_ones() {
+    let line = format!(
+        r#"{{"provider_id":"anthropic","model":"m","requests":{0},"input_tokens":{0},"output_tokens":{0},"usd_cents":{0}}}"#,
+        u64::MAX
+    );
+    let huge = llm_call(u64::MAX, u64::MAX);
+    let mut run = fold(&[STARTED, &huge, &huge]);
+    run.observe(&snapshot(&format!(
+        r#""status":"running","cost_summary":{{"total_usd_cents":{},"line_items":[{line},{line}]}}"#,
+        u64::MAX
+    )));
+    assert_eq!(run.ledger.billed_tokens(), u64::MAX);
+    let rows = run.ledger.rows(&Prices::default());
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    assert!(rows[2].label == RowLabel::NotItemised && rows[2].amount.cents < -1e19, "{:?}", rows[2]);
+}
+
+#[test]
+fn what_a_model_is_billed_in_two_lines_or_called_by_without_its_provider_is_not_counted_again() {
+    let unnamed = llm_call(500, 100).replace(r#""provider":"anthropic","#, "");
+    let mut run = fold(&[STARTED, &llm_call(1000, 200), &unnamed]);
+    let line = |requests: u64, input: u64, output: u64| {
+        format!(
+            r#"{{"provider_id":"anthropic","model":"m","requests":{requests},"input_tokens":{input},"output_tokens":{output},"usd_cents":3}}"#
+        )
+    };
+    let bill = |run: &mut Run, lines: &[String]| {
+        run.observe(&snapshot(&format!(
+            r#""status":"running","cost_summary":{{"total_usd_cents":6,"line_items":[{}]}}"#,
+            lines.join(",")
+        )));
+        run.ledger.not_yet_billed(&Prices::default()).0
+    };
+    assert_eq!(bill(&mut run, &[line(1, 700, 100), line(1, 800, 200)]), Tokens::default());
+    let left = bill(&mut run, &[line(1, 1000, 200)]);
+    assert_eq!((left.requests, left.input, left.output), (1, 500, 100), "a call that is not billed is not hidden");
 }
