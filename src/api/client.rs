@@ -190,7 +190,8 @@ impl Client {
     /// # Errors
     /// When the server refuses, cannot be reached, or answers something else.
     pub async fn run(&self, run: &RunId) -> Result<Reply<RunSnapshot>, Error> {
-        self.get(&["runs", &run.to_string()], "a run").await
+        let reply: Reply<RunSnapshot> = self.get(&["runs", &run.to_string()], "a run").await?;
+        answer::about(reply.value.run_id, *run, "this run", reply)
     }
 
     /// Reads the tool calls that the run waits for.
@@ -198,7 +199,9 @@ impl Client {
     /// # Errors
     /// When the server refuses, cannot be reached, or answers something else.
     pub async fn pending_tools(&self, run: &RunId) -> Result<Reply<PendingTools>, Error> {
-        self.get(&["runs", &run.to_string(), "pending-tools"], "pending tool calls").await
+        let reply: Reply<PendingTools> =
+            self.get(&["runs", &run.to_string(), "pending-tools"], "pending tool calls").await?;
+        answer::about(reply.value.run_id, *run, "this run's pending tool calls", reply)
     }
 
     /// Submits results, in one attempt: after a failure nobody knows whether it arrived, so finding out comes first

@@ -367,3 +367,31 @@ fn this_machine_is_reached_without_proxy_and_without_certificates() {
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
     assert_eq!(server.seen().requests.len(), 1);
 }
+
+#[tokio::test]
+async fn an_answer_about_another_run_is_refused_and_names_it() {
+    let other = "550e8400-e29b-41d4-a716-4466554400ff";
+    let server = RawServer::start(move |request, _| match request.line.ends_with("/pending-tools") {
+        true => json(&format!(r#"{{"run_id":"{other}","pending":[]}}"#)),
+        false => json(&SNAPSHOT.replace(RUN, other)),
+    })
+    .await;
+    let snapshot = client(&server).run(&run_id()).await.unwrap_err();
+    let pending = client(&server).pending_tools(&run_id()).await.unwrap_err();
+    for error in [snapshot, pending] {
+        assert_eq!(error.class(), Class::Protocol);
+        assert!(error.to_string().contains(other), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_never_comes_is_a_refusal_all_the_same() {
+    let head = b"HTTP/1.1 401 X\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{".to_vec();
+    let server = RawServer::answering(vec![vec![Act::Send(head), Act::Hold]]).await;
+    let mut config = config(&server.base_url());
+    config.request_timeout = Duration::from_secs(2);
+    let client = Client::new(config).unwrap();
+    let stream = client.events(&run_id(), &EventsQuery::default()).await.unwrap_err();
+    let snapshot = client.run(&run_id()).await.unwrap_err();
+    assert_eq!((stream.status(), snapshot.status()), (Some(401), Some(401)));
+}

@@ -3,6 +3,8 @@
 //! Rule: nothing but a 2xx answer of the right type becomes a value; everything else becomes an [`Error`] that names
 //! what came instead.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use reqwest::Response;
@@ -12,12 +14,16 @@ use serde::de::DeserializeOwned;
 use super::base_url::host_of;
 use super::{ClientConfig, Reply};
 use crate::api::error::{Error, StatusError, TransportError, http_date, retry_after};
+use crate::api::ids::RunId;
 
 /// The most that is read of an answer: 64 MiB. Snapshots carry outputs inline.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
 /// The most that is read of an error answer: 64 KiB.
 const ERROR_LIMIT: usize = 64 * 1024;
+
+/// The longest wait for the body of an error answer.
+const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads a 2xx answer as JSON.
 pub(super) async fn json<T: DeserializeOwned>(
@@ -45,6 +51,16 @@ pub(super) async fn json<T: DeserializeOwned>(
     }
 }
 
+/// Lets an answer through that is about the run that was asked for. Another run's money and waits, as a cache between
+/// may send them, must not stand under this one's name.
+pub(super) fn about<T>(answered: RunId, asked: RunId, what: &'static str, reply: Reply<T>) -> Result<Reply<T>, Error> {
+    if answered == asked {
+        return Ok(reply);
+    }
+    let cause = format!("it is about the run {answered}");
+    Err(Error::Decode { what, cause, status: 200, request_id: reply.request_id })
+}
+
 /// Lets a 2xx answer in plain encoding through.
 pub(super) async fn accepted(mut response: Response, config: &ClientConfig) -> Result<Response, Error> {
     let status = response.status();
@@ -57,8 +73,14 @@ pub(super) async fn accepted(mut response: Response, config: &ClientConfig) -> R
     if !status.is_success() {
         let request_id = request_id(response.headers());
         let wait = header(response.headers(), RETRY_AFTER).and_then(|value| retry_after(value, Timestamp::now()));
-        // A body that breaks off still leaves the status, which says more.
-        let body = body(&mut response, ERROR_LIMIT, &config.base_url.host()).await.unwrap_or_default().0;
+        // A body that breaks off or does not come still leaves the status, which says more.
+        let host = config.base_url.host();
+        let body = tokio::time::timeout(
+            ERROR_PATIENCE.min(config.request_timeout / 2),
+            body(&mut response, ERROR_LIMIT, &host),
+        )
+        .await;
+        let body = body.ok().and_then(Result::ok).unwrap_or_default().0;
         let body = config.credentials.redact(String::from_utf8_lossy(&body).into_owned());
         return Err(Error::Status(Box::new(StatusError::read(status.as_u16(), &body, request_id, wait))));
     }
