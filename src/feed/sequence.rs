@@ -6,8 +6,11 @@
 //! A rejected line's seq is a claim that nothing proves. Where it is the next one, the line takes that place. Further
 //! ahead it moves nothing: the line is given out at once without its seq, and its claim is remembered, so that it is
 //! neither given out twice nor counted as missing when the events around it come.
+//!
+//! While a history is read, events beyond a gap may be held (bounded) until the answer ends: a server that sends them
+//! out of order has not skipped any.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -20,6 +23,11 @@ pub const REREADS: u8 = 3;
 
 /// How many claims of rejected lines are remembered; more would be a server gone wild.
 const CLAIMS_KEPT: usize = 4096;
+
+/// How many events beyond a gap are held, and about how many bytes of lines: what a server sends out of order lies
+/// close together, and what is not held is read again.
+const HELD_EVENTS: usize = 1024;
+const HELD_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a line did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +48,7 @@ pub enum Effect {
 }
 
 /// Where the order stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sequence {
     run_id: RunId,
     last: u64,
@@ -48,6 +56,12 @@ pub struct Sequence {
     gap: Option<Gap>,
     /// Seqs beyond `last` that rejected lines claim.
     claims: BTreeSet<u64>,
+    /// Events beyond a gap that this history may still fill.
+    held: BTreeMap<u64, Event>,
+    held_bytes: usize,
+    /// Events and rejected places given out since this was last asked.
+    given: u64,
+    run_ended: bool,
 }
 
 /// A gap that may still heal.
@@ -63,7 +77,22 @@ impl Sequence {
     /// The order of `run_id`'s events after `last`; 0 for all.
     #[must_use]
     pub fn new(run_id: RunId, last: u64) -> Self {
-        Self { run_id, last, gap: None, claims: BTreeSet::new() }
+        Self {
+            run_id,
+            last,
+            gap: None,
+            claims: BTreeSet::new(),
+            held: BTreeMap::new(),
+            held_bytes: 0,
+            given: 0,
+            run_ended: false,
+        }
+    }
+
+    /// The run whose order it is.
+    #[must_use]
+    pub fn run_id(&self) -> RunId {
+        self.run_id
     }
 
     /// The last seq that was given out; 0 before the first.
@@ -72,8 +101,20 @@ impl Sequence {
         self.last
     }
 
-    /// Takes an event with its line; what may be applied is put at the end of `out`.
-    pub fn event(&mut self, event: Event, line: &Bytes, out: &mut Vec<FeedItem>) -> Effect {
+    /// How many places were filled since this was last asked: events, and rejected lines in their place.
+    pub fn take_given(&mut self) -> u64 {
+        std::mem::take(&mut self.given)
+    }
+
+    /// Whether the run's last event was given out.
+    #[must_use]
+    pub fn run_ended(&self) -> bool {
+        self.run_ended
+    }
+
+    /// Takes an event with its line; what may be applied is put at the end of `out`. `hold`: what lies before it may
+    /// still come, so that it is held, while there is room, until [`Self::settle`].
+    pub fn event(&mut self, event: Event, line: &Bytes, hold: bool, out: &mut Vec<FeedItem>) -> Effect {
         if event.run_id != self.run_id {
             // No seq: a place in another run's order is none in this one's.
             let error = ProtocolError { problem: Problem::OtherRun(event.run_id), seq: None, line: line.clone() };
@@ -81,10 +122,41 @@ impl Sequence {
             return Effect::Nothing;
         }
         let seq = event.seq;
-        if seq <= self.last {
+        if seq <= self.last || self.held.contains_key(&seq) {
             count_duplicate(out);
             return Effect::Nothing;
         }
+        if hold && !self.missing_before(seq).is_empty() {
+            self.held_bytes += line.len();
+            self.held.insert(seq, event);
+            let full = self.held.len() >= HELD_EVENTS || self.held_bytes >= HELD_BYTES;
+            return if full { self.settle(out) } else { Effect::Nothing };
+        }
+        self.place(event, out)
+    }
+
+    /// Nothing more comes before the events that are held: gives them out, or says that a gap is to be read again.
+    pub fn settle(&mut self, out: &mut Vec<FeedItem>) -> Effect {
+        let mut effect = Effect::Nothing;
+        while let Some((_, event)) = self.held.pop_first() {
+            effect = self.place(event, out);
+            if matches!(effect, Effect::Reread { .. }) {
+                break;
+            }
+        }
+        self.forget();
+        effect
+    }
+
+    /// Drops the events that are held: another connection brings them again.
+    pub fn forget(&mut self) {
+        self.held.clear();
+        self.held_bytes = 0;
+    }
+
+    /// Gives an event out, with those held that it leads to, unless a gap before it is to be read again first.
+    fn place(&mut self, event: Event, out: &mut Vec<FeedItem>) -> Effect {
+        let seq = event.seq;
         while let Some((first, last)) = Self::extent(&self.missing_before(seq)) {
             let seen = self.gap.unwrap_or(Gap { last, attempts: 0 });
             let gap = Gap { last: seen.last.min(last), attempts: seen.attempts + 1 };
@@ -97,9 +169,29 @@ impl Sequence {
             // What is still missing behind it was skipped less often: a gap of its own.
             self.advance(gap.last);
         }
-        self.advance(seq);
-        out.push(FeedItem::Event(event));
+        self.give(event, out);
+        self.release(out);
         Effect::New
+    }
+
+    fn give(&mut self, event: Event, out: &mut Vec<FeedItem>) {
+        self.advance(event.seq);
+        self.given += 1;
+        self.run_ended |= event.body.ends_run();
+        out.push(FeedItem::Event(event));
+    }
+
+    /// Gives out the held events that nothing is missing before any more.
+    fn release(&mut self, out: &mut Vec<FeedItem>) {
+        while let Some(seq) = self.held.first_key_value().map(|(seq, _)| *seq) {
+            if !self.missing_before(seq).is_empty() {
+                return;
+            }
+            if let Some(event) = self.held.remove(&seq) {
+                self.give(event, out);
+            }
+        }
+        self.held_bytes = 0;
     }
 
     /// Takes a line that breaks the protocol.
@@ -114,9 +206,11 @@ impl Sequence {
                     out.push(FeedItem::Rejected(error));
                 }
                 self.advance(seq);
+                self.given += 1;
+                self.release(out);
                 Effect::New
             }
-            Some(seq) if self.claims.contains(&seq) => {
+            Some(seq) if self.claims.contains(&seq) || self.held.contains_key(&seq) => {
                 count_duplicate(out);
                 Effect::Nothing
             }

@@ -22,7 +22,8 @@ use super::sequence::Effect;
 use super::source::Source;
 use super::{FeedUpdate, LinkState};
 use crate::api::client::{EventsQuery, Reply, StreamItem};
-use crate::api::error::{Error, StreamError};
+use crate::api::error::{Class, Error, StreamError};
+use crate::api::ids::RunId;
 use crate::api::run::RunSnapshot;
 
 /// A history that is quiet for so long without ending comes from a server that keeps it open.
@@ -36,7 +37,7 @@ enum Probed {
     /// The stream has missed something.
     More,
     /// The stream has missed nothing.
-    Nothing(Box<Reply<RunSnapshot>>),
+    Nothing(Option<Box<Reply<RunSnapshot>>>),
     /// The server does not answer, or refuses.
     Failed(End),
 }
@@ -61,11 +62,21 @@ struct Reading {
     probe: Option<Probe>,
     /// Whether the probe was asked for: bytes that were on their way already prove nothing then.
     doubted: bool,
+    /// Whether the snapshot says that the run has ended: a quiet history has no more then.
+    terminal: bool,
 }
 
 impl Reading {
     fn new(phase: Phase, applied: u64) -> Self {
-        Self { phase, applied, sign: Instant::now(), sign_at: Timestamp::now(), probe: None, doubted: false }
+        Self {
+            phase,
+            applied,
+            sign: Instant::now(),
+            sign_at: Timestamp::now(),
+            probe: None,
+            doubted: false,
+            terminal: false,
+        }
     }
 
     fn alive(&mut self) {
@@ -87,23 +98,29 @@ impl<S: Source> Follower<S> {
 
     async fn connect_and_read(&mut self) -> Result<End, End> {
         self.outbox.link(LinkState::Connecting).await?;
-        let snapshot = self.source.snapshot().await?;
-        let terminal = snapshot.value.status.is_terminal();
-        self.deliver(snapshot).await?;
+        self.sequence.forget();
+        let snapshot = readable(self.source.snapshot().await)?;
+        let terminal = snapshot.as_ref().is_some_and(|snapshot| snapshot.value.status.is_terminal());
+        if let Some(snapshot) = snapshot {
+            self.deliver(snapshot).await?;
+        }
         let mut applied = 0;
+        // Where the snapshot is ahead of the events, the second reading waits: what is still to be written comes.
+        let mut wait = false;
         loop {
             let before = self.sequence.last();
-            let stream = self.source.events(self.query(false)).await?;
-            let mut reading = Reading::new(Phase::History, applied);
+            let stream = self.source.events(self.query(wait)).await?;
+            let mut reading = Reading { terminal, ..Reading::new(Phase::History, applied) };
             self.outbox.link(LinkState::CatchingUp { applied }).await?;
             self.read(stream, &mut reading).await?;
             applied = reading.applied;
             if self.run_ended || !terminal {
                 break;
             }
-            if self.sequence.last() == before {
+            if wait && self.sequence.last() == before {
                 return Ok(End::Ended);
             }
+            wait = true;
         }
         if !self.run_ended {
             let stream = self.source.events(self.query(true)).await?;
@@ -167,9 +184,9 @@ impl<S: Source> Follower<S> {
             tokio::select! {
                 biased;
                 item = stream.next() => {
-                    let Some(item) = item else { return Ok(self.outbox.flush().await?) };
+                    let Some(item) = item else { return self.settle(reading).await };
                     self.take_ready(item, &mut stream, reading).await?;
-                    if self.run_ended && reading.phase == Phase::Live {
+                    if (self.run_ended || reading.terminal) && reading.phase == Phase::Live {
                         return Ok(());
                     }
                 }
@@ -181,6 +198,7 @@ impl<S: Source> Follower<S> {
                     self.doubt(reading).await?;
                 }
                 () = tokio::time::sleep_until(idle_at), if reading.probe.is_none() => match reading.phase {
+                    Phase::History if self.run_ended || reading.terminal => return self.settle(reading).await,
                     Phase::History => self.caught_up(reading).await?,
                     Phase::Live => self.doubt(reading).await?,
                 },
@@ -216,17 +234,15 @@ impl<S: Source> Follower<S> {
 
     /// Takes one item into the order.
     fn take(&mut self, item: Result<StreamItem, StreamError>, reading: &mut Reading) -> Result<(), End> {
+        let hold = reading.phase == Phase::History;
         let effect = match item {
             Ok(StreamItem::Event { event, line }) => {
-                let ends_run = event.body.ends_run();
-                let effect = self.sequence.event(event, &line, self.outbox.batch(line.len()));
-                self.run_ended |= ends_run && effect == Effect::New;
-                effect
+                self.sequence.event(event, &line, hold, self.outbox.batch(line.len()))
             }
             Ok(StreamItem::Keepalive) => {
                 // Whoever has nothing to say has said everything.
                 reading.phase = Phase::Live;
-                Effect::Nothing
+                self.sequence.settle(self.outbox.batch(0))
             }
             Ok(StreamItem::Partial) => Effect::Nothing,
             Err(StreamError::Protocol(error)) => {
@@ -237,13 +253,19 @@ impl<S: Source> Follower<S> {
                 return Err(End::Failed { cause: error.to_string(), retry_after: None });
             }
         };
+        self.heed(effect, reading)
+    }
+
+    /// What a line did to the order decides about the connection and the next wait.
+    fn heed(&mut self, effect: Effect, reading: &mut Reading) -> Result<(), End> {
+        let given = self.sequence.take_given();
+        if given > 0 {
+            reading.applied += given;
+            self.run_ended |= self.sequence.run_ended();
+            self.backoff.reset();
+        }
         match effect {
-            Effect::New => {
-                reading.applied += 1;
-                self.backoff.reset();
-                Ok(())
-            }
-            Effect::Nothing => Ok(()),
+            Effect::New | Effect::Nothing => Ok(()),
             Effect::Reread { first, last, attempt } => {
                 let cause = format!("events {first} to {last} are missing; reading them again ({attempt})");
                 Err(End::Failed { cause, retry_after: None })
@@ -251,7 +273,16 @@ impl<S: Source> Follower<S> {
         }
     }
 
+    /// Nothing more comes in this history: gives out what was held beyond a gap, and sends everything.
+    async fn settle(&mut self, reading: &mut Reading) -> Result<(), End> {
+        let effect = self.sequence.settle(self.outbox.batch(0));
+        let heeded = self.heed(effect, reading);
+        self.outbox.flush().await?;
+        heeded
+    }
+
     async fn caught_up(&mut self, reading: &mut Reading) -> Result<(), End> {
+        self.settle(reading).await?;
         reading.phase = Phase::Live;
         Ok(self.outbox.link(LinkState::Live).await?)
     }
@@ -259,8 +290,9 @@ impl<S: Source> Follower<S> {
     /// Says that the link is stale, and probes it.
     async fn doubt(&mut self, reading: &mut Reading) -> Result<(), End> {
         self.outbox.stale(reading.sign_at).await?;
-        let probe = probe(Arc::clone(&self.source), self.query(false));
         let patience = self.config.idle_timeout;
+        let (run_id, quiet) = (self.sequence.run_id(), HISTORY_QUIET.min(patience / 2));
+        let probe = probe(Arc::clone(&self.source), run_id, self.query(false), quiet);
         reading.probe = Some(Box::pin(async move {
             tokio::time::timeout(patience, probe).await.unwrap_or_else(|_| {
                 let cause = format!("no sign of life, and no answer to a probe within {} s", patience.as_secs());
@@ -277,10 +309,12 @@ impl<S: Source> Follower<S> {
             Some(Probed::More) => Err(End::Reopen),
             Some(Probed::Failed(end)) => Err(end),
             Some(Probed::Nothing(snapshot)) => {
-                let terminal = snapshot.value.status.is_terminal();
-                self.deliver(*snapshot).await?;
-                if terminal {
-                    return Err(End::Reopen);
+                if let Some(snapshot) = snapshot {
+                    let terminal = snapshot.value.status.is_terminal();
+                    self.deliver(*snapshot).await?;
+                    if terminal {
+                        return Err(End::Reopen);
+                    }
                 }
                 reading.alive();
                 Ok(self.outbox.link(LinkState::Live).await?)
@@ -290,24 +324,39 @@ impl<S: Source> Follower<S> {
     }
 }
 
+/// The snapshot; `None` where the server answers with what is none, or cannot make it (500). The events tell the run
+/// without it, and what cannot be read is told where it is looked at.
+fn readable(answer: Result<Reply<RunSnapshot>, Error>) -> Result<Option<Reply<RunSnapshot>>, Error> {
+    match answer {
+        Ok(snapshot) => Ok(Some(snapshot)),
+        Err(error) if error.class() == Class::Protocol || error.status() == Some(500) => {
+            tracing::warn!(%error, "the run is followed without its snapshot");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Asks with a second request whether the stream has missed something.
-async fn probe<S: Source>(source: Arc<S>, query: EventsQuery) -> Probed {
+async fn probe<S: Source>(source: Arc<S>, run_id: RunId, query: EventsQuery, quiet: Duration) -> Probed {
     let look = async {
         let mut stream = source.events(EventsQuery { limit: 1, include_output: false, ..query }).await?;
-        while let Some(item) = stream.next().await {
+        // A server that keeps the answer open has nothing either.
+        while let Ok(Some(item)) = tokio::time::timeout(quiet, stream.next()).await {
             match item {
-                Ok(StreamItem::Event { event, .. }) if event.seq > query.after_seq => return Ok(Probed::More),
+                Ok(StreamItem::Event { event, .. }) if event.seq > query.after_seq && event.run_id == run_id => {
+                    return Ok(Probed::More);
+                }
                 Err(StreamError::Protocol(error)) if error.seq.is_some_and(|seq| seq > query.after_seq) => {
                     return Ok(Probed::More);
                 }
                 Err(StreamError::Transport(error)) => return Err(Error::Transport(error)),
-                // A server that keeps the answer open has nothing either.
                 Ok(StreamItem::Keepalive) => break,
                 _ => {}
             }
         }
         drop(stream);
-        source.snapshot().await.map(|snapshot| Probed::Nothing(Box::new(snapshot)))
+        readable(source.snapshot().await).map(|snapshot| Probed::Nothing(snapshot.map(Box::new)))
     };
     look.await.unwrap_or_else(|error: Error| Probed::Failed(error.into()))
 }

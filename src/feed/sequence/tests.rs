@@ -30,18 +30,20 @@ fn garbled(seq: u64) -> ProtocolError {
 /// An order that takes seqs: positive for an event, negative for a garbled line.
 struct Trial {
     sequence: Sequence,
+    /// Whether a history is being read.
+    hold: bool,
     out: Vec<FeedItem>,
 }
 
 impl Trial {
     fn after(last: u64) -> Self {
-        Self { sequence: Sequence::new(RunId::parse(RUN).unwrap(), last), out: Vec::new() }
+        Self { sequence: Sequence::new(RunId::parse(RUN).unwrap(), last), hold: false, out: Vec::new() }
     }
 
     fn take(&mut self, line_of: i64) -> Effect {
         let seq = line_of.unsigned_abs();
         if line_of > 0 {
-            self.sequence.event(event(seq), &line(RUN, seq), &mut self.out)
+            self.sequence.event(event(seq), &line(RUN, seq), self.hold, &mut self.out)
         } else {
             self.sequence.rejected(garbled(seq), &mut self.out)
         }
@@ -152,7 +154,7 @@ fn an_event_of_another_run_is_rejected_and_takes_no_place() {
     let mut trial = Trial::after(0);
     trial.take(1);
     let Ok(Decoded::Event(foreign)) = decode(&line(OTHER_RUN, 2)) else { panic!("an event") };
-    assert_eq!(trial.sequence.event(foreign, &line(OTHER_RUN, 2), &mut trial.out), Effect::Nothing);
+    assert_eq!(trial.sequence.event(foreign, &line(OTHER_RUN, 2), false, &mut trial.out), Effect::Nothing);
     trial.take(2);
     assert_eq!(trial.given(), "1 ! 2");
     let FeedItem::Rejected(error) = &trial.out[1] else { panic!("a rejected line") };
@@ -219,4 +221,40 @@ proptest! {
         prop_assert_eq!(events, expected);
         prop_assert_eq!(gaps, never.range(..=last).copied().collect::<BTreeSet<u64>>(), "{}", trial.given());
     }
+}
+
+#[test]
+fn in_a_history_events_out_of_order_are_put_in_order_and_none_is_missed() {
+    let mut trial = Trial { hold: true, ..Trial::after(0) };
+    for seq in [1, 3, 3, 5, -4, 2, 7, 6, 1] {
+        trial.take(seq);
+    }
+    assert_eq!(trial.sequence.settle(&mut trial.out), Effect::Nothing);
+    assert_eq!(trial.given(), "1 x1 ! 2 3 5 6 7 x1");
+    assert_eq!((trial.sequence.last(), trial.sequence.take_given()), (7, 6));
+}
+
+#[test]
+fn at_a_historys_end_what_is_missing_all_the_same_is_read_again_and_then_a_permanent_gap() {
+    let mut trial = Trial { hold: true, ..Trial::after(0) };
+    for attempt in 1..=4 {
+        assert_eq!(trial.take(3), Effect::Nothing);
+        trial.take(4);
+        let effect = trial.sequence.settle(&mut trial.out);
+        match attempt {
+            4 => assert_eq!(effect, Effect::New),
+            _ => assert_eq!(effect, Effect::Reread { first: 1, last: 2, attempt }),
+        }
+    }
+    assert_eq!(trial.given(), "1-2 3 4");
+}
+
+#[test]
+fn so_many_events_beyond_a_gap_are_held_and_no_more() {
+    let mut trial = Trial { hold: true, ..Trial::after(0) };
+    let held = i64::try_from(HELD_EVENTS).unwrap();
+    let effects: Vec<Effect> = (2..=held + 1).map(|seq| trial.take(seq)).collect();
+    assert_eq!(effects.last(), Some(&Effect::Reread { first: 1, last: 1, attempt: 1 }));
+    assert!(effects[..effects.len() - 1].iter().all(|effect| *effect == Effect::Nothing));
+    assert!(trial.sequence.held.is_empty());
 }
