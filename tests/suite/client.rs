@@ -371,11 +371,8 @@ fn this_machine_is_reached_without_proxy_and_without_certificates() {
 #[tokio::test]
 async fn an_answer_about_another_run_is_refused_and_names_it() {
     let other = "550e8400-e29b-41d4-a716-4466554400ff";
-    let server = RawServer::start(move |request, _| match request.line.ends_with("/pending-tools") {
-        true => json(&format!(r#"{{"run_id":"{other}","pending":[]}}"#)),
-        false => json(&SNAPSHOT.replace(RUN, other)),
-    })
-    .await;
+    let pending = json(&format!(r#"{{"run_id":"{other}","pending":[]}}"#));
+    let server = RawServer::answering(vec![json(&SNAPSHOT.replace(RUN, other)), pending]).await;
     let snapshot = client(&server).run(&run_id()).await.unwrap_err();
     let pending = client(&server).pending_tools(&run_id()).await.unwrap_err();
     for error in [snapshot, pending] {
