@@ -484,9 +484,16 @@ impl App {
         let notice = self.current_notice().filter(|notice| notice.level != Level::Error);
         let notice = notice.map(|notice| notice.at + NOTICE_TIME);
         let clock = (!self.run.has_ended()).then(|| self.next_second());
-        let read = (self.reads.run.wanted && !self.reads.run.in_flight)
+        // A read that must wait for the link waits for no clock: a tick would find nothing to do, and be due again.
+        let read = (self.may_read() && self.reads.run.wanted && !self.reads.run.in_flight)
             .then(|| self.reads.run.asked_at.map_or(self.now.uptime, |at| at + reduce::READ_AT_MOST));
         [autosave, guard, notice, clock, read].into_iter().flatten().min()
+    }
+
+    /// Whether snapshot and waiting calls may be read now: while history is read, its ends of nodes and its waits are
+    /// old news, and without a link there is nobody to ask.
+    fn may_read(&self) -> bool {
+        matches!(self.link, LinkState::Live | LinkState::Ended | LinkState::Stale { .. })
     }
 
     /// The uptime at which the server's clock turns to its next second, when every shown age turns too.

@@ -39,8 +39,7 @@ fn save(app: &mut App, out: &mut Vec<Effect>, due: impl Fn(Duration) -> bool) {
 }
 
 fn read(app: &mut App, out: &mut Vec<Effect>) {
-    // While history is read, its ends of nodes and its waits are old news.
-    if !matches!(app.link, LinkState::Live | LinkState::Ended | LinkState::Stale { .. }) {
+    if !app.may_read() {
         return;
     }
     let now = app.now.uptime;

@@ -4,3 +4,4 @@ mod answers;
 mod browsing;
 mod desk;
 mod stream;
+mod trouble;
