@@ -283,6 +283,8 @@ pub struct Notice {
     pub level: Level,
     /// What; not yet inert.
     pub text: String,
+    /// Whether it was left with `Esc`, and no longer stands in the footer.
+    pub dismissed: bool,
 }
 
 /// How much a [`Notice`] matters.
@@ -466,10 +468,12 @@ impl App {
         }
     }
 
-    /// The notice that stands in the footer.
+    /// The notice that stands in the footer: the newest that has not gone by, so that an error that a newer notice
+    /// covered comes back when that one goes.
     #[must_use]
     pub fn current_notice(&self) -> Option<&Notice> {
-        self.notices.back().filter(|notice| notice.level == Level::Error || self.now.uptime < notice.at + NOTICE_TIME)
+        let stands = |notice: &&Notice| notice.level == Level::Error || self.now.uptime < notice.at + NOTICE_TIME;
+        self.notices.iter().rev().filter(|notice| !notice.dismissed).find(stands)
     }
 
     /// When (uptime) the next tick is due: a deadline, else the next second of a clock that is shown.
@@ -508,7 +512,8 @@ impl App {
         if self.notices.len() == NOTICES {
             self.notices.pop_front();
         }
-        self.notices.push_back(Notice { at: self.now.uptime, wall: self.now.wall, level, text: text.into() });
+        let (at, wall) = (self.now.uptime, self.now.wall);
+        self.notices.push_back(Notice { at, wall, level, text: text.into(), dismissed: false });
     }
 
     /// A fresh id for a submission: unique, since it is made from this console's own random id.

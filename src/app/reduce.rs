@@ -32,7 +32,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
     match action {
         Action::Key(key) => on_key(app, key, out),
         Action::Paste(text) => on_paste(app, &text),
-        Action::Resize(columns, rows) => app.size = (columns, rows),
+        Action::Resize(columns, rows) => on_resize(app, (columns, rows)),
         Action::WindowFocus(focus) => app.window_focus = Some(focus),
         Action::Feed(update) => incoming::feed(app, update, out),
         Action::RunRead(result) => incoming::run_read(app, result),
@@ -57,16 +57,23 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
 
 fn on_key(app: &mut App, key: KeyEvent, out: &mut Vec<Effect>) {
     let context = app.context();
+    if app.layout().too_small {
+        // Nothing of what a key would do can be seen: neither a text that is typed nor a review that is sent.
+        match keys::command(keys::Context::Browse, key) {
+            Some(Command::Quit) => quit(app, out),
+            Some(Command::Suspend) => suspend(app, out),
+            Some(Command::Repaint) => out.push(Effect::Repaint),
+            _ => {}
+        }
+        return;
+    }
     if matches!(app.mode, Mode::Review(_)) {
         sending::review_key(app, key, out);
         return;
     }
     match keys::command(context, key) {
         Some(Command::Quit) => quit(app, out),
-        Some(Command::Suspend) => {
-            settle::save_all(app, out);
-            out.push(Effect::Suspend);
-        }
+        Some(Command::Suspend) => suspend(app, out),
         Some(Command::Repaint) => out.push(Effect::Repaint),
         Some(command) => on_command(app, command, out),
         None => match keys::typed(key) {
@@ -100,6 +107,10 @@ fn on_typed(app: &mut App, c: char) {
 }
 
 fn on_paste(app: &mut App, text: &str) {
+    if app.layout().too_small {
+        app.notify(Level::Error, "nothing was pasted: the window was too small to show it");
+        return;
+    }
     match &mut app.mode {
         Mode::Answering(_) => answering::pasted(app, text),
         // A paste is no deliberate key: a review stays as it is and says so.
@@ -112,12 +123,30 @@ fn on_paste(app: &mut App, text: &str) {
     }
 }
 
+/// A review that is drawn anew, in another size, has to be read anew.
+fn on_resize(app: &mut App, size: (u16, u16)) {
+    if size == app.size {
+        return;
+    }
+    app.size = size;
+    if let Mode::Review(review) = &mut app.mode {
+        (review.drawn_at, review.swallowed) = (None, false);
+    }
+}
+
 fn on_drawn(app: &mut App, measured: super::Measured) {
     app.measured = measured;
-    let now = app.now.uptime;
-    if let Mode::Review(review) = &mut app.mode {
+    let (now, seen) = (app.now.uptime, !app.layout().too_small);
+    if let Mode::Review(review) = &mut app.mode
+        && seen
+    {
         review.drawn_at.get_or_insert(now);
     }
+}
+
+fn suspend(app: &mut App, out: &mut Vec<Effect>) {
+    settle::save_all(app, out);
+    out.push(Effect::Suspend);
 }
 
 fn quit(app: &mut App, out: &mut Vec<Effect>) {

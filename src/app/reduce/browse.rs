@@ -16,7 +16,11 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
         Command::Left => turn_tab(app, -1),
         Command::Right => turn_tab(app, 1),
         Command::Leave => leave(app),
-        Command::Filter => app.mode = Mode::Filter { before: app.filter.clone() },
+        Command::Filter => {
+            // What is typed narrows the nodes: they are to be in sight, also where panes are stacked.
+            app.focus = Pane::Nodes;
+            app.mode = Mode::Filter { before: app.filter.clone() };
+        }
         Command::NextMatch => move_node(app, 1),
         Command::PreviousMatch => move_node(app, -1),
         Command::NextError => next_error(app),
@@ -93,7 +97,7 @@ fn turn_tab(app: &mut App, by: isize) {
 /// `Esc` in the panes: first the error in the footer, then the filter, then back to the nodes.
 fn leave(app: &mut App) {
     if app.current_notice().is_some() {
-        app.notices.iter_mut().for_each(super::settle::acknowledge);
+        app.notices.iter_mut().for_each(|notice| notice.dismissed = true);
     } else if app.filter.is_empty() {
         app.focus = Pane::Nodes;
     } else {
@@ -257,7 +261,7 @@ pub(super) fn prompt_command(app: &mut App, asked: Command, out: &mut Vec<Effect
             app.mode = Mode::Browse;
             match chosen {
                 Some(Command::Quit) => super::quit(app, out),
-                Some(Command::Suspend) => out.push(Effect::Suspend),
+                Some(Command::Suspend) => super::suspend(app, out),
                 Some(Command::Repaint) => out.push(Effect::Repaint),
                 Some(chosen) => command(app, chosen, out),
                 None => {}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{App, Effect, Level, NOTICE_TIME, Notice, Pane};
+use super::super::{App, Effect, Pane};
 use super::{AUTOSAVE, READ_AT_MOST, sending};
 use crate::feed::LinkState;
 
@@ -88,10 +88,4 @@ fn keep_selection(app: &mut App) {
     if none && app.focus == Pane::Waiting {
         app.focus = Pane::Nodes;
     }
-}
-
-/// Marks a notice as read, so that it no longer stands in the footer.
-pub(super) fn acknowledge(notice: &mut Notice) {
-    notice.level = if notice.level == Level::Error { Level::Info } else { notice.level };
-    notice.at = notice.at.saturating_sub(NOTICE_TIME);
 }

@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use super::desk::Desk;
-use crate::app::Action;
+use crossterm::event::KeyCode;
+
+use crate::app::{Action, Effect, Level, Measured, Mode, Pane};
 use crate::feed::LinkState;
 
 fn retrying() -> LinkState {
-    LinkState::Retrying { at: "2026-11-22T10:00:30Z".parse().unwrap(), wait: Duration::from_secs(30), cause: "connection refused".into() }
+    LinkState::Retrying {
+        at: "2026-11-22T10:00:30Z".parse().unwrap(),
+        wait: Duration::from_secs(30),
+        cause: "connection refused".into(),
+    }
 }
 
 /// Whether the next tick lies in the future, so that the loop can sleep.
@@ -27,4 +33,86 @@ fn a_read_that_waits_for_the_link_does_not_turn_the_loop() {
         desk.wait(5_000);
         assert!(rests(&desk), "after an end of a node, {link:?}");
     }
+}
+
+#[test]
+fn a_window_that_is_too_small_takes_only_q_and_hides_no_key_in_a_text() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    desk.press('w');
+    desk.enter();
+    desk.write("half");
+    desk.act(Action::Resize(30, 8));
+    desk.write("unseen");
+    desk.act(Action::Paste("unseen".into()));
+    desk.esc();
+    assert_eq!(desk.open_text(), "half");
+    let effects = desk.press('q');
+    assert!(matches!(effects.as_slice(), [Effect::SaveDraft(_), Effect::Quit]), "{effects:?}");
+}
+
+#[test]
+fn a_review_that_cannot_be_seen_sends_nothing_and_starts_anew_when_it_can() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    desk.press('w');
+    desk.enter();
+    desk.write("1");
+    desk.ctrl('s');
+    desk.wait(400);
+    desk.act(Action::Resize(30, 8));
+    desk.act(Action::Drawn(Measured::default()));
+    desk.wait(1_000);
+    desk.enter();
+    desk.act(Action::Resize(120, 36));
+    desk.enter();
+    assert!(desk.submitted().is_empty());
+    assert!(matches!(desk.app.mode, Mode::Review(_)), "{:?}", desk.app.mode);
+    desk.wait(400);
+    desk.enter();
+    assert_eq!(desk.submitted().len(), 1);
+}
+
+#[test]
+fn esc_leaves_an_error_also_in_the_first_seconds_and_the_error_stays_one_among_the_notices() {
+    let mut desk = Desk::new();
+    desk.app.notify(Level::Error, "the disk is full");
+    desk.esc();
+    assert_eq!(desk.app.current_notice(), None);
+    assert_eq!(desk.app.notices.back().map(|notice| notice.level), Some(Level::Error));
+}
+
+#[test]
+fn an_error_that_a_newer_notice_covers_comes_back_when_that_one_has_gone() {
+    let mut desk = Desk::new();
+    desk.app.notify(Level::Error, "the disk is full");
+    desk.app.notify(Level::Info, "1 draft restored");
+    let shown = |desk: &Desk| desk.app.current_notice().map(|notice| notice.text.clone());
+    assert_eq!(shown(&desk).as_deref(), Some("1 draft restored"));
+    desk.wait(10_000);
+    assert_eq!(shown(&desk).as_deref(), Some("the disk is full"));
+}
+
+#[test]
+fn the_filter_shows_what_it_narrows_also_where_panes_are_stacked() {
+    let mut desk = Desk::new();
+    desk.act(Action::Resize(80, 24));
+    desk.key(KeyCode::Tab);
+    assert_eq!(desk.app.focus, Pane::Cost);
+    desk.press('/');
+    assert_eq!(desk.app.focus, Pane::Nodes);
+}
+
+#[test]
+fn a_stop_asked_for_in_the_palette_saves_drafts_first_as_the_key_does() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    desk.press('w');
+    desk.enter();
+    desk.write("half");
+    desk.app.mode = Mode::Browse;
+    desk.press(':');
+    desk.write("suspend");
+    let effects = desk.enter();
+    assert!(matches!(effects.as_slice(), [Effect::SaveDraft(_), Effect::Suspend]), "{effects:?}");
 }
