@@ -206,7 +206,8 @@ impl Ledger {
             return Amount { estimated: true, ..Amount::default() };
         }
         let rate = &self.resolve(rate);
-        if let Some((cents, billed)) = self.billed(rate)
+        let own = self.billed(rate);
+        if let Some((cents, billed)) = own
             && cents > 0
             && billed.total() > 0
         {
@@ -223,7 +224,7 @@ impl Ledger {
                 unpriced_calls: 0,
             },
             // Billed at less than a cent: no more tokens than those cannot cost more.
-            _ if own.is_some_and(|(_, billed)| billed >= tokens.total() && tokens.total() > 0) => {
+            _ if own.is_some_and(|(_, billed)| billed.total() >= tokens.total() && tokens.total() > 0) => {
                 Amount { cents: 0.0, estimated: true, unpriced_calls: 0 }
             }
             _ => Amount { cents: 0.0, estimated: true, unpriced_calls: tokens.requests },
