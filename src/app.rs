@@ -9,6 +9,7 @@
 //! | [`action`] | what can happen ([`Action`]) and what is to be done ([`Effect`]) |
 //! | [`command`], [`keys`] | every command, and the one table of keys |
 //! | [`answer`], [`editor`], [`json`] | a draft a call, the open editor, JSON as it is typed |
+//! | [`mode`], [`notice`] | what is open over the panes; what was said to the operator |
 //! | [`layout`] | where each region stands |
 //! | [`inert`] | which characters never reach a terminal |
 //! | [`mod@reduce`] | the transitions |
@@ -21,6 +22,8 @@ pub mod inert;
 pub mod json;
 pub mod keys;
 pub mod layout;
+pub mod mode;
+pub mod notice;
 pub mod reduce;
 
 use std::collections::{HashSet, VecDeque};
@@ -36,6 +39,8 @@ pub use command::Command;
 pub use editor::Editor;
 pub use keys::Context;
 pub use layout::Layout;
+pub use mode::{Answering, Mode, Page, PageContent, REVIEW_GUARD, Review, Side};
+pub use notice::{Level, NOTICE_TIME, Notice};
 pub use reduce::reduce;
 
 use crate::api::ids::{NodeId, RunId};
@@ -168,140 +173,6 @@ pub enum Scroll {
     /// This row is the first.
     At(usize),
 }
-
-/// What is open over the panes. Keys go to it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Mode {
-    /// Nothing: keys go to the panes.
-    Browse,
-    /// The filter is being typed; `before` is what `Esc` goes back to.
-    Filter {
-        /// The filter before.
-        before: String,
-    },
-    /// A command is being looked for.
-    Palette {
-        /// What was typed.
-        input: String,
-        /// Which match is selected.
-        selected: usize,
-    },
-    /// A page is read.
-    Page(Page),
-    /// An answer is being written.
-    Answering(Answering),
-    /// An answer is reviewed before it is sent.
-    Review(Review),
-}
-
-/// A page that is only read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// What it shows.
-    pub content: PageContent,
-    /// The first row shown.
-    pub scroll: usize,
-}
-
-/// What a [`Page`] shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PageContent {
-    /// Every key and what it does.
-    Help,
-    /// One event in full.
-    Event {
-        /// Which.
-        seq: u64,
-        /// Its line, once it is here, or why it is not.
-        line: Option<Result<String, String>>,
-    },
-    /// A line that was rejected, and why.
-    Rejected {
-        /// Why.
-        reason: String,
-        /// The line.
-        line: String,
-    },
-    /// Everything that was said to the operator.
-    Notices,
-}
-
-/// An answer being written.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answering {
-    /// The call.
-    pub key: CallKey,
-    /// Its text.
-    pub editor: Editor,
-    /// Where keys go.
-    pub side: Side,
-    /// The first row of the arguments that is shown.
-    pub arguments_scroll: usize,
-    /// Which of the earlier results of the same tool was put in last.
-    pub earlier: Option<usize>,
-}
-
-/// Where keys go while an answer is being written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Side {
-    /// To the editor.
-    Editor,
-    /// To the editor, after `Ctrl-X`.
-    Prefix,
-    /// To the arguments.
-    Arguments,
-    /// To the line that asks for a file's name.
-    File(String),
-}
-
-/// The review of an answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Review {
-    /// What `Esc` goes back to.
-    pub answering: Answering,
-    /// The calls that would be sent.
-    pub keys: Vec<CallKey>,
-    /// Whether all ready calls of the step are meant, not only this one.
-    pub together: bool,
-    /// When (uptime) it was first drawn as it stands; keys count only a while later.
-    pub drawn_at: Option<Duration>,
-    /// A key came too early and was swallowed.
-    pub swallowed: bool,
-}
-
-/// How long after it was drawn a review swallows every key but `Esc`.
-pub const REVIEW_GUARD: Duration = Duration::from_millis(400);
-
-/// Something said to the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// When, by uptime.
-    pub at: Duration,
-    /// When, by the wall clock.
-    pub wall: Timestamp,
-    /// How much it matters.
-    pub level: Level,
-    /// What; not yet inert.
-    pub text: String,
-    /// Whether it was left with `Esc`, and no longer stands in the footer.
-    pub dismissed: bool,
-}
-
-/// How much a [`Notice`] matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// Good to know.
-    Info,
-    /// Something was achieved.
-    Good,
-    /// Something went wrong; it stands until it is left with `Esc`.
-    Error,
-}
-
-/// How long a notice that is no error stands in the footer.
-pub const NOTICE_TIME: Duration = Duration::from_secs(10);
-/// How many notices are kept.
-const NOTICES: usize = 200;
 
 /// What was asked of the server and what is still to be asked.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -509,7 +380,7 @@ impl App {
 
     /// Says something to the operator.
     pub fn notify(&mut self, level: Level, text: impl Into<String>) {
-        if self.notices.len() == NOTICES {
+        if self.notices.len() == notice::NOTICES {
             self.notices.pop_front();
         }
         let (at, wall) = (self.now.uptime, self.now.wall);

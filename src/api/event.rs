@@ -4,13 +4,13 @@
 //! envelope first, its parts untouched; then only the part that the type names. So an event of an unknown type, or
 //! one with extra fields, is never refused for something that nobody here reads.
 //!
-//! Rule: [`decode`] looks at one line only; what follows a bad line is not its business.
+//! Rule: [`decode()`] looks at one line only; what follows a bad line is not its business.
 //!
 //! | module | what it owns |
 //! | --- | --- |
 //! | [`payload`] | what each type carries, and which of it must not be empty |
 //! | [`part`] | the parts that payloads are made of: calls, results, artifacts, deltas |
-//! | [`decode`](mod@decode) | a line to an event, or to the error that says what is wrong with it |
+//! | [`mod@decode`] | a line to an event, or to the error that says what is wrong with it |
 
 pub mod decode;
 pub mod part;
@@ -66,7 +66,7 @@ macro_rules! event_bodies {
                 }
             }
 
-            pub(super) fn from_envelope(envelope: &Envelope<'_>, line: &str) -> Result<Self, Problem> {
+            fn from_envelope(envelope: &Envelope<'_>, line: &str) -> Result<Self, Problem> {
                 match envelope.event_type.as_deref() {
                     $(Some($name) => <$payload>::from_envelope(envelope).map(Self::$variant),)+
                     Some(other) => Ok(Self::Unknown(Unknown::new(other, envelope, line))),
