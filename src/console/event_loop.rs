@@ -259,7 +259,7 @@ impl Loop {
                 self.reduce(Action::Copied(copied));
             }
             Effect::EditExternally { key, text } => {
-                self.keyboard.pause();
+                self.keyboard.stop();
                 self.editing = true;
                 self.or_gone(|console| console.terminal.leave());
                 self.performer.edit_externally(key, text);
@@ -277,7 +277,7 @@ impl Loop {
 
     fn suspend(&mut self, by: SuspendedBy) {
         self.performer.flush_now();
-        self.keyboard.pause();
+        self.keyboard.stop();
         self.or_gone(|console| console.terminal.suspend(by));
         self.keyboard.resume();
         self.size_again();
@@ -315,7 +315,7 @@ impl Loop {
         }
         let given_back = self.terminal.leave();
         // A reader of a terminal that is gone would turn a processor while the disk is waited for.
-        self.keyboard.pause();
+        self.keyboard.stop();
         let hung_up = matches!(end, End::TerminalGone | End::Signal(Signal::HangUp)) || given_back.is_err();
         if !hung_up {
             self.last_verdicts().await;

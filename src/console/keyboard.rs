@@ -51,6 +51,14 @@ impl Keyboard<EventStream> {
         Self::new(EventStream::new())
     }
 
+    /// Stops reading. The reader is woken to be told; where nobody was reading any more, that wake-up would stay behind
+    /// and hide, from the next reader, the first key that comes at the same time.
+    pub fn stop(&mut self) {
+        self.pause();
+        // It takes nothing from the terminal: a key that has arrived is kept for whoever reads next.
+        let _ = crossterm::event::poll(std::time::Duration::ZERO);
+    }
+
     /// Reads the terminal again after [`Keyboard::pause`].
     pub fn resume(&mut self) {
         self.source.get_or_insert_with(EventStream::new);

@@ -191,6 +191,8 @@ impl Session {
 
     /// Leaves the open answer with `Esc`, and waits until it is left: `Esc` and a key at once would be `Alt` and the key.
     pub(crate) fn leave_answer(&mut self) {
+        // Not before the whole frame is there: what is not drawn yet would count as left.
+        self.wait_for("Ctrl-S");
         self.send("\x1b");
         self.wait_for_no("Ctrl-S");
     }
