@@ -17,6 +17,9 @@ use crate::api::retry;
 /// The longest that the events may take to be read through, beginning to end.
 const EVENTS_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// An answer that is quiet for so long without ending comes from a server that keeps it open: it has nothing more.
+const EVENTS_QUIET: Duration = Duration::from_secs(5);
+
 /// Submits `intent` and sees it through. `progress` hears of every step before it is taken.
 pub async fn submit(client: &Client, intent: &Intent, mut progress: impl FnMut(Progress) + Send) -> Verdict {
     let client = client.without_retries();
@@ -73,7 +76,7 @@ async fn read_events(client: &Client, intent: &Intent, search: &mut Search<'_>) 
         let before = last;
         let query = EventsQuery { after_seq: last, wait: false, ..EventsQuery::default() };
         let mut stream = client.events(&intent.run_id, &query).await?;
-        while let Some(item) = stream.next().await {
+        while let Ok(Some(item)) = tokio::time::timeout(EVENTS_QUIET, stream.next()).await {
             match item {
                 Ok(StreamItem::Event { event, .. }) if event.run_id == intent.run_id => {
                     last = last.max(event.seq);

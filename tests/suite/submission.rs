@@ -209,3 +209,17 @@ async fn against_the_simulator_one_answer_wins_and_the_other_learns_of_it() {
     assert_eq!(verdicts(&late), [CallVerdict::Superseded { output: won, error: None }]);
     assert_eq!(late.sends, 1);
 }
+
+#[tokio::test]
+async fn events_that_are_kept_open_are_read_for_what_is_there_and_no_longer() {
+    let begun = std::time::Instant::now();
+    let open = vec![stream_head(), Act::Hold];
+    let server = server(pending(&[0]), open, |before| match before {
+        0 => vec![Act::Reset],
+        _ => json(r#"{"accepted":1,"status":"running"}"#),
+    })
+    .await;
+    let (verdict, _) = submitted(&server, 1).await;
+    assert_eq!(verdicts(&verdict), [CallVerdict::Accepted]);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+}
