@@ -37,8 +37,12 @@ pub mod limits {
     pub const INLINE_OUTPUT: usize = 64 * 1024;
     /// Tool calls a node.
     pub const CALL_RECORDS: usize = 500;
+    /// Bytes of tool calls a node: arguments, outputs, errors. The last call is kept whatever its size.
+    pub const CALL_BYTES: usize = 4 * 1024 * 1024;
     /// Recent events of the whole run.
     pub const RECENT_EVENTS: usize = 2_000;
+    /// Bytes of recent events, as JSON. The last event is kept whatever its size.
+    pub const RECENT_BYTES: usize = 16 * 1024 * 1024;
     /// Bytes of a rejected line.
     pub const REJECTED_LINE: usize = 16 * 1024;
 }
@@ -215,6 +219,8 @@ impl Run {
     fn apply_to_node(&mut self, event: &Event) {
         let Some(node_id) = event.body.node_id() else { return };
         match &event.body {
+            // Whatever a server says after the end: nothing can be answered any more.
+            EventBody::NodeWaiting(_) | EventBody::NodeUserAsk(_) if self.has_ended() => {}
             EventBody::NodeWaiting(e) => self.pending.wait(&e.node_id, &e.waiting, event.ts),
             EventBody::NodeUserAsk(e) => self.pending.ask(&e.node_id, &e.user_ask, event.ts),
             EventBody::NodeToolResult(e) => {
@@ -258,9 +264,16 @@ impl Run {
         self.history.push_gap(first, last);
     }
 
-    /// Takes in the server's snapshot: money, types, order, and statuses that no event has told yet.
+    /// Takes in a snapshot that was read while no event was applied: money, types, order, and statuses that no event
+    /// has told yet.
     pub fn observe(&mut self, snapshot: &RunSnapshot) {
-        self.snapshot_status = Some((snapshot.status.clone(), self.last_seq));
+        self.observe_as_of(snapshot, self.last_seq);
+    }
+
+    /// Takes in a snapshot that was asked for when the last event applied was `asked_at`: what events have told since
+    /// outweighs its status.
+    pub fn observe_as_of(&mut self, snapshot: &RunSnapshot, asked_at: u64) {
+        self.snapshot_status = Some((snapshot.status.clone(), asked_at));
         if let Some(plan_hash) = &snapshot.plan_hash {
             self.plan_hash.get_or_insert_with(|| plan_hash.clone());
         }

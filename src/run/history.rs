@@ -47,6 +47,9 @@ impl Entry {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     entries: VecDeque<Entry>,
+    /// The size of each entry, and of all of them.
+    sizes: VecDeque<usize>,
+    bytes: usize,
     /// How many entries were dropped from the front.
     pub dropped: u64,
 }
@@ -69,10 +72,10 @@ impl History {
         self.add(Entry::Event(event));
     }
 
+    /// A line may be a slice of a large chunk: what is kept is a copy.
     pub(super) fn push_rejected(&mut self, mut error: ProtocolError) {
-        if error.line.len() > limits::REJECTED_LINE {
-            error.line = bytes::Bytes::copy_from_slice(&error.line[..limits::REJECTED_LINE]);
-        }
+        let kept = error.line.len().min(limits::REJECTED_LINE);
+        error.line = bytes::Bytes::copy_from_slice(&error.line[..kept]);
         self.add(Entry::Rejected(error));
     }
 
@@ -81,11 +84,45 @@ impl History {
     }
 
     fn add(&mut self, entry: Entry) {
-        if self.entries.len() == limits::RECENT_EVENTS {
+        let size = size(&entry);
+        self.entries.push_back(entry);
+        self.sizes.push_back(size);
+        self.bytes += size;
+        while self.entries.len() > limits::RECENT_EVENTS
+            || (self.bytes > limits::RECENT_BYTES && self.entries.len() > 1)
+        {
             self.entries.pop_front();
+            self.bytes -= self.sizes.pop_front().unwrap_or_default();
             self.dropped += 1;
         }
-        self.entries.push_back(entry);
+    }
+}
+
+/// About how many bytes an entry holds.
+fn size(entry: &Entry) -> usize {
+    match entry {
+        Entry::Event(event) => {
+            let mut counter = Counter(0);
+            // Counting cannot fail, and an event that cannot be written has nothing to count.
+            let _ = serde_json::to_writer(&mut counter, event);
+            counter.0
+        }
+        Entry::Rejected(error) => error.line.len(),
+        Entry::Gap { .. } => 0,
+    }
+}
+
+/// Counts what is written into it.
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -34,10 +34,12 @@ pub struct Node {
     pub failure: Option<Failure>,
     /// LLM calls, by provider and model, with their tokens.
     pub usage: IndexMap<Rate, Tokens>,
-    /// Tool calls, oldest first, up to [`limits::CALL_RECORDS`].
+    /// Tool calls, oldest first, up to [`limits::CALL_RECORDS`] and [`limits::CALL_BYTES`].
     pub calls: VecDeque<CallRecord>,
     /// Tool calls that were dropped from the front.
     pub dropped_calls: u64,
+    /// Bytes of arguments and results in `calls`.
+    call_bytes: usize,
     /// What it has streamed.
     pub text: StreamedText,
     /// Its output.
@@ -59,6 +61,15 @@ pub struct CallRecord {
     pub called_at: Timestamp,
     /// The result, once there is one.
     pub result: Option<CallResult>,
+}
+
+impl CallRecord {
+    /// Bytes of its texts.
+    fn bytes(&self) -> usize {
+        let result = self.result.as_ref();
+        self.call.arguments().len()
+            + result.map_or(0, |result| result.output.len() + result.error.as_ref().map_or(0, String::len))
+    }
 }
 
 /// The result of a tool call.
@@ -86,6 +97,7 @@ impl Node {
             usage: IndexMap::new(),
             calls: VecDeque::new(),
             dropped_calls: 0,
+            call_bytes: 0,
             text: StreamedText::default(),
             output: None,
             scheduler: None,
@@ -189,14 +201,33 @@ impl Node {
     fn record_call(&mut self, step: &StepKey, call: &ToolCall, at: Timestamp) {
         let key = step.call(&call.id);
         // A call is told up to three times: when made, when it waits, and when it is a question.
-        if self.calls.iter().rev().any(|record| record.key == key) {
+        if let Some(known) = self.calls.iter_mut().rev().find(|record| record.key == key) {
+            if known.call.arguments().is_empty() && !call.arguments().is_empty() {
+                self.call_bytes += call.arguments().len();
+                known.call = call.clone();
+            }
             return;
         }
         if self.calls.len() == limits::CALL_RECORDS {
-            self.calls.pop_front();
-            self.dropped_calls += 1;
+            self.drop_oldest_call();
         }
         self.calls.push_back(CallRecord { key, call: call.clone(), called_at: at, result: None });
+        self.call_bytes += call.arguments().len();
+        self.trim_calls();
+    }
+
+    /// Drops the oldest calls while all of them are larger than the limit; the last one stays.
+    fn trim_calls(&mut self) {
+        while self.call_bytes > limits::CALL_BYTES && self.calls.len() > 1 {
+            self.drop_oldest_call();
+        }
+    }
+
+    fn drop_oldest_call(&mut self) {
+        if let Some(dropped) = self.calls.pop_front() {
+            self.call_bytes = self.call_bytes.saturating_sub(dropped.bytes());
+            self.dropped_calls += 1;
+        }
     }
 
     fn record_result(&mut self, result: &SteppedToolResult, at: Timestamp) {
@@ -205,7 +236,10 @@ impl Node {
         self.record_call(&step, &result.tool_call, at);
         let key = step.call(&result.tool_call.id);
         if let Some(record) = self.calls.iter_mut().rev().find(|record| record.key == key) {
+            let before = record.bytes();
             record.result = Some(CallResult { output: result.output.clone(), error: result.error.clone(), at });
+            self.call_bytes = self.call_bytes.saturating_sub(before) + record.bytes();
         }
+        self.trim_calls();
     }
 }

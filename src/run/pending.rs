@@ -112,7 +112,13 @@ impl PendingCalls {
         let key = step.call(&call.id);
         let question = question.or_else(|| call.question());
         match self.calls.get_mut(&key) {
-            Some(known) => known.question = question.or_else(|| known.question.take()),
+            Some(known) => {
+                known.question = question.or_else(|| known.question.take());
+                // Not every way in which a call is told brings its arguments.
+                if known.call.arguments().is_empty() && !call.arguments().is_empty() {
+                    known.call = call.clone();
+                }
+            }
             None => {
                 self.calls.insert(key.clone(), PendingCall { key, call: call.clone(), question, since });
             }

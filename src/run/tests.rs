@@ -266,3 +266,40 @@ fn what_a_model_is_billed_in_two_lines_or_called_by_without_its_provider_is_not_
     let left = bill(&mut run, &[line(1, 1000, 200)]);
     assert_eq!((left.requests, left.input, left.output), (1, 500, 100), "a call that is not billed is not hidden");
 }
+
+#[test]
+fn a_snapshot_that_was_asked_for_before_a_wait_does_not_deny_it() {
+    let mut run = fold(&[STARTED, NODE, &waiting(&["c1"])]);
+    run.observe_as_of(&snapshot(r#""status":"running""#), 2);
+    assert_eq!(run.status(), Some(RunStatus::Waiting));
+    run.observe_as_of(&snapshot(r#""status":"paused""#), 3);
+    assert_eq!(run.status(), Some(RunStatus::Other("paused".into())));
+}
+
+#[test]
+fn after_the_runs_end_nothing_begins_to_wait() {
+    let end = r#""type":"run_failed","plan_hash":"aa","error":{"message":"m"}"#;
+    assert!(fold(&[STARTED, NODE, end, &waiting(&["c1"])]).pending.is_empty());
+}
+
+#[test]
+fn a_call_takes_its_arguments_from_whatever_tells_them() {
+    let bare = waiting(&["c1"]).replace(r#","arguments":"{}""#, "");
+    let run = fold(&[STARTED, NODE, &bare, &waiting(&["c1"])]);
+    assert_eq!(run.pending.len(), 1);
+    assert_eq!(run.pending.at(0).unwrap().call.arguments(), "{}");
+}
+
+#[test]
+fn large_results_are_kept_up_to_a_bound_and_what_is_dropped_is_counted() {
+    let mut run = Run::new(RunId::parse(RUN).unwrap());
+    let output = "y".repeat(1024 * 1024);
+    for seq in 1..=20_u64 {
+        let large = result(&format!("c{seq}")).replace("42", &output);
+        run.apply(event(seq, &large));
+    }
+    let a = node(&run, "a");
+    assert_eq!((a.calls.len(), a.dropped_calls), (4, 16));
+    assert_eq!(a.calls.back().unwrap().result.as_ref().unwrap().output.len(), output.len());
+    assert_eq!((run.history.entries().len(), run.history.dropped), (15, 5));
+}
