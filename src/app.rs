@@ -191,6 +191,8 @@ struct Read {
     wanted: bool,
     in_flight: bool,
     asked_at: Option<Duration>,
+    /// The last seq applied when it was asked for.
+    asked_seq: u64,
 }
 
 impl App {

@@ -12,7 +12,7 @@ use crate::store::Draft;
 pub(super) fn feed(app: &mut App, update: FeedUpdate, _out: &mut Vec<Effect>) {
     match update {
         FeedUpdate::Link(link) => link_changed(app, link),
-        FeedUpdate::Snapshot { snapshot, server_date } => observe(app, &snapshot, server_date),
+        FeedUpdate::Snapshot { snapshot, server_date } => observe(app, &snapshot, server_date, app.run.last_seq),
         FeedUpdate::Items(items) => {
             for item in items {
                 match item {
@@ -35,7 +35,8 @@ pub(super) fn feed(app: &mut App, update: FeedUpdate, _out: &mut Vec<Effect>) {
 fn link_changed(app: &mut App, link: LinkState) {
     let settled = |link: &LinkState| matches!(link, LinkState::Live | LinkState::Ended);
     if settled(&link) && !settled(&app.link) {
-        app.reads.pending.wanted |= link == LinkState::Live;
+        // A run that has ended without its last event still seems to wait: only the server can say that nothing does.
+        app.reads.pending.wanted |= link == LinkState::Live || !app.run.pending.is_empty();
         app.reads.run.wanted = true;
     }
     if let LinkState::Refused { cause } = &link {
@@ -60,19 +61,19 @@ fn apply(app: &mut App, event: Event) {
     app.run.apply(event);
 }
 
-fn observe(app: &mut App, snapshot: &RunSnapshot, server_date: Option<Timestamp>) {
+fn observe(app: &mut App, snapshot: &RunSnapshot, server_date: Option<Timestamp>, asked_seq: u64) {
     if let Some(date) = server_date {
         let ahead = date.duration_since(app.now.wall);
         // The header has whole seconds: a smaller difference is none.
         app.clock_ahead = if ahead.unsigned_abs().as_secs() < 2 { SignedDuration::ZERO } else { ahead };
     }
-    app.run.observe(snapshot);
+    app.run.observe_as_of(snapshot, asked_seq);
 }
 
 pub(super) fn run_read(app: &mut App, result: Result<(Box<RunSnapshot>, Option<Timestamp>), String>) {
     app.reads.run.in_flight = false;
     match result {
-        Ok((snapshot, date)) => observe(app, &snapshot, date),
+        Ok((snapshot, date)) => observe(app, &snapshot, date, app.reads.run.asked_seq),
         // The feed shows trouble with the link; this one only says what stays old.
         Err(why) => app.notify(Level::Info, format!("the run's cost was not read: {why}")),
     }

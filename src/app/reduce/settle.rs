@@ -43,13 +43,13 @@ fn read(app: &mut App, out: &mut Vec<Effect>) {
         return;
     }
     let now = app.now.uptime;
-    let generation = app.run.pending.generation();
+    let (generation, last_seq) = (app.run.pending.generation(), app.run.last_seq);
     let reads = &mut app.reads;
     let rested = |rest: Duration| reads.run.asked_at.is_none_or(|at| now >= at + rest);
     let due = (reads.run.wanted && rested(READ_AT_MOST)) || (reads.calls_since && rested(READ_WHILE_CALLS));
     if due && !reads.run.in_flight {
         (reads.run.wanted, reads.calls_since, reads.run.in_flight) = (false, false, true);
-        reads.run.asked_at = Some(now);
+        (reads.run.asked_at, reads.run.asked_seq) = (Some(now), last_seq);
         out.push(Effect::ReadRun);
     }
     if reads.pending.wanted && !reads.pending.in_flight {

@@ -158,3 +158,27 @@ fn an_ended_run_needs_no_clock() {
     desk.wait(20_000);
     assert_eq!(desk.app.next_tick(), None);
 }
+
+#[test]
+fn a_snapshot_that_a_wait_has_overtaken_does_not_deny_it() {
+    let mut desk = Desk::new();
+    answer_read(&mut desk);
+    desk.wait(2_000);
+    assert_eq!(reads(&desk.event(r#""type":"node_succeeded","node_id":"b""#)), 1);
+    desk.calls(1, &["c1"]);
+    let snapshot = serde_json::from_str(&format!(r#"{{"run_id":"{RUN}","status":"running"}}"#)).unwrap();
+    desk.act(Action::RunRead(Ok((Box::new(snapshot), None))));
+    assert_eq!(desk.app.run.status().unwrap().as_str(), "waiting");
+}
+
+#[test]
+fn what_still_seems_to_wait_when_a_run_ends_without_its_last_event_is_asked_for() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    desk.act(Action::PendingRead { generation: u64::MAX, answer: Err("busy".into()) });
+    desk.wait(2_000);
+    desk.link(LinkState::Connecting);
+    desk.effects.clear();
+    desk.link(LinkState::Ended);
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::ReadPending { .. })), "{:?}", desk.effects);
+}
