@@ -278,7 +278,9 @@ impl Run {
             self.plan_hash.get_or_insert_with(|| plan_hash.clone());
         }
         self.parent_run_id = snapshot.parent_run_id.or(self.parent_run_id);
-        self.ledger.observe(&snapshot.cost_summary);
+        if let Some(summary) = &snapshot.cost_summary {
+            self.ledger.observe(summary);
+        }
         let Some(listed) = &snapshot.nodes else { return };
         for (index, node) in listed.iter().enumerate() {
             self.observe_node(index, node);

@@ -110,9 +110,9 @@ pub struct RunSnapshot {
     /// Hash of the plan that the run executes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_hash: Option<PlanHash>,
-    /// What the run has cost so far, by provider and model.
-    #[serde(default, deserialize_with = "super::nullable::or_default")]
-    pub cost_summary: CostSummary,
+    /// What the run has cost so far, by provider and model; `None` where the server does not say, which is not nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_summary: Option<CostSummary>,
     /// The nodes, in the server's order; `None` where the server sends no list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<Vec<NodeSnapshot>>,

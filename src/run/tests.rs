@@ -303,3 +303,13 @@ fn large_results_are_kept_up_to_a_bound_and_what_is_dropped_is_counted() {
     assert_eq!(a.calls.back().unwrap().result.as_ref().unwrap().output.len(), output.len());
     assert_eq!((run.history.entries().len(), run.history.dropped), (15, 5));
 }
+
+#[test]
+fn a_snapshot_that_does_not_say_what_the_run_costs_does_not_say_that_it_costs_nothing() {
+    let mut run = fold(&[STARTED]);
+    run.observe(&snapshot(r#""status":"running","cost_summary":null"#));
+    assert_eq!(run.ledger.billed_cents(), None);
+    run.observe(&snapshot(r#""status":"running","cost_summary":{"total_usd_cents":7}"#));
+    run.observe(&snapshot(r#""status":"running""#));
+    assert_eq!(run.ledger.billed_cents(), Some(7), "the last figure stands");
+}

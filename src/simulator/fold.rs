@@ -254,7 +254,7 @@ impl Fold {
             status: self.status(),
             plan_hash: Some(self.plan_hash.clone()),
             summary: Some(RunSummary { total_cost_cents: cost_summary.total_usd_cents, ..self.totals }),
-            cost_summary,
+            cost_summary: Some(cost_summary),
             nodes: Some(nodes.collect()),
             outputs: (self.ended == Some(RunStatus::Succeeded)).then(|| self.outputs.clone()),
             parent_run_id: self.parent_run_id,

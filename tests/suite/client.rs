@@ -71,7 +71,7 @@ async fn a_request_carries_its_headers_and_keeps_the_path_prefix_of_the_base_url
     let mut config = config(&server.base_url());
     config.customer_id = Some("customer-7".into());
     let reply = Client::new(config).unwrap().run(&run_id()).await.unwrap();
-    assert_eq!(reply.value.cost_summary.total_usd_cents, 3);
+    assert_eq!(reply.value.cost_summary.unwrap().total_usd_cents, 3);
     assert_eq!(reply.request_id.as_deref(), Some("fallback"));
     assert_eq!(reply.date.unwrap().to_string(), "1994-11-06T08:49:37Z");
     let request = &server.seen().requests[0];
