@@ -103,14 +103,18 @@ pub fn answer(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::internal(anyhow::Error::new(error).context("cannot write to standard output")))
 }
 
-/// The runtime that the network's tasks run on.
+/// Runs `work` with the network's tasks beside it. When it ends nothing is waited for: neither an external editor that
+/// still runs nor a file that never ends may keep the program from leaving.
 ///
 /// # Errors
-/// When the system gives no threads.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+/// When the system gives no threads, or the work fails.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::internal(anyhow::Error::new(error).context("cannot start threads")))
+        .map_err(|error| Failure::internal(anyhow::Error::new(error).context("cannot start threads")))?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::arguments::DemoArguments;
 use super::session::Session;
-use super::{Context, Exit, Failure, runtime};
+use super::{Context, Exit, Failure, block_on};
 use crate::simulator::{Scenario, ScenarioError, Simulator, SimulatorConfig};
 
 /// Starts the simulator and follows its run until the operator leaves.
@@ -20,7 +20,7 @@ pub fn run(arguments: &DemoArguments, verbosity: u8) -> Result<Exit, Failure> {
     // A demo's run is gone when it is left; so are its drafts.
     let drafts = tempfile::TempDir::with_prefix("relay-console-demo-")
         .map_err(|error| Failure::internal(anyhow!(error).context("cannot make a temporary directory")))?;
-    runtime()?.block_on(async {
+    block_on(async {
         let config =
             SimulatorConfig { speed: arguments.speed.get(), scenarios: vec![scenario], ..SimulatorConfig::default() };
         let simulator =

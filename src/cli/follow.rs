@@ -2,7 +2,7 @@
 
 use super::arguments::FollowArguments;
 use super::session::Session;
-use super::{Context, Exit, Failure, runtime};
+use super::{Context, Exit, Failure, block_on};
 
 /// Follows the run until the operator leaves.
 ///
@@ -11,5 +11,5 @@ use super::{Context, Exit, Failure, runtime};
 pub fn run(arguments: &FollowArguments, verbosity: u8) -> Result<Exit, Failure> {
     let context = Context::new(arguments.flags(), verbosity)?;
     let session = Session::with_server(context, arguments.run_id, arguments.command_to_return())?;
-    runtime()?.block_on(session.run())
+    block_on(session.run())
 }

@@ -1,7 +1,7 @@
 //! `relay-console simulate`: the simulator alone, for trials and tests.
 
 use super::arguments::SimulateArguments;
-use super::{Context, Exit, Failure, answer, runtime};
+use super::{Context, Exit, Failure, answer, block_on};
 use crate::console::signals::{Signal, Signals};
 use crate::settings::Flags;
 use crate::simulator::{Simulator, SimulatorConfig};
@@ -14,7 +14,7 @@ pub fn run(arguments: &SimulateArguments, verbosity: u8) -> Result<Exit, Failure
     Context::new(Flags::default(), verbosity)?;
     let config =
         SimulatorConfig { listen: arguments.listen, speed: arguments.speed.get(), ..SimulatorConfig::default() };
-    runtime()?.block_on(async {
+    block_on(async {
         // Before the line that says it is ready: whoever reads it may stop it at once.
         let mut signals = Signals::listen().map_err(Failure::internal)?;
         let simulator = Simulator::start(config).await.map_err(|error| Failure::new(Exit::Refused, error))?;

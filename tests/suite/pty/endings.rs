@@ -150,3 +150,19 @@ fn an_external_editor_gets_the_whole_terminal_and_its_text_comes_back() {
     session.send("q");
     assert_eq!(session.wait_for_end().0, 0);
 }
+
+#[test]
+fn a_signal_ends_the_program_also_while_an_external_editor_hangs() {
+    let home = tempfile::tempdir().unwrap();
+    let environment = [("EDITOR", "sh -c 'echo editing; read line' --")];
+    let mut session = Session::start_with(&["demo", "--speed", "10"], home.path(), WIDE, &environment);
+    session.wait_for("Waiting for you 2");
+    session.send("w\r");
+    session.wait_for("Ctrl-S");
+    session.send("\x18e");
+    session.wait_for("editing");
+    session.signal("TERM");
+    let (code, output) = session.wait_for_end();
+    assert_eq!(code, 143, "{output}");
+    is_given_back(&session, "SIGTERM while editing");
+}
