@@ -1,6 +1,6 @@
 //! `$VISUAL` or `$EDITOR` on an answer: a private file out, the edited text back.
 //!
-//! Rules: an editor that fails, or is none, changes nothing; the editor's environment holds no credentials; line
+//! Rules: an editor that fails, or is none, changes nothing, and what it wrote stays where the message says; the editor's environment holds no credentials; line
 //! endings and the last newline that editors add are told apart from what the operator wrote.
 
 use std::io::Write;
@@ -36,18 +36,28 @@ fn run(editor: &str, text: &str, dir: Option<&Path>) -> Result<String, String> {
         command.env_remove(name);
     }
     let status = command.status().map_err(|error| format!("{editor} could not be started: {error}"))?;
-    if !status.success() {
-        return Err(format!("{editor} ended with {status}"));
-    }
     // By its path: editors write a new file in the old one's place.
-    let edited = std::fs::read(file.path()).map_err(|error| format!("the edited file cannot be read: {error}"))?;
-    if edited.len() > MAX_BYTES {
-        return Err(format!("the edited text has {} bytes; 512 KiB at most", edited.len()));
+    let written = std::fs::read(file.path()).map_err(|error| format!("the edited file cannot be read: {error}"))?;
+    let edited = if status.success() { usable(&written) } else { Err(format!("{editor} ended with {status}")) };
+    match edited {
+        Ok(edited) => {
+            // Editors end the last line; the operator did not ask for that.
+            let added = edited.strip_suffix('\n').filter(|_| !text.ends_with('\n'));
+            Ok(added.unwrap_or(edited).to_owned())
+        }
+        Err(why) if written.is_empty() || written == text.as_bytes() => Err(why),
+        Err(why) => Err(match file.into_temp_path().keep() {
+            Ok(path) => format!("{why}; what it wrote is in {}", path.display()),
+            Err(error) => format!("{why}; what it wrote cannot be kept: {error}"),
+        }),
     }
-    let edited = String::from_utf8(edited).map_err(|_| "the edited text is not UTF-8".to_owned())?;
-    // Editors end the last line; the operator did not ask for that.
-    let added = edited.strip_suffix('\n').filter(|_| !text.ends_with('\n'));
-    Ok(added.unwrap_or(&edited).to_owned())
+}
+
+fn usable(bytes: &[u8]) -> Result<&str, String> {
+    if bytes.len() > MAX_BYTES {
+        return Err(format!("the edited text has {} bytes; 512 KiB at most", bytes.len()));
+    }
+    std::str::from_utf8(bytes).map_err(|_| "the edited text is not UTF-8".to_owned())
 }
 
 #[cfg(test)]
@@ -69,6 +79,20 @@ mod tests {
     fn an_editor_that_fails_or_is_none_changes_nothing_and_is_named() {
         assert!(run("false", "text", None).unwrap_err().contains("false"));
         assert!(run("no-such-editor-here", "text", None).unwrap_err().contains("no-such-editor-here"));
+    }
+
+    #[test]
+    fn what_a_failing_editor_or_an_unusable_one_wrote_is_kept_and_the_message_says_where() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = |why: &str| std::fs::read(why.rsplit(' ').next().unwrap()).unwrap();
+        let failed = run("sh -c 'printf written > \"$1\"; exit 3' --", "text", Some(dir.path())).unwrap_err();
+        assert_eq!(kept(&failed), b"written", "{failed}");
+        let not_text = run("sh -c 'printf \"\\377\" > \"$1\"' --", "text", Some(dir.path())).unwrap_err();
+        assert!(not_text.contains("not UTF-8"), "{not_text}");
+        assert_eq!(kept(&not_text), b"\xff");
+        let unchanged = run("false", "text", Some(dir.path())).unwrap_err();
+        assert!(!unchanged.contains(" is in "), "{unchanged}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
     }
 
     #[test]
