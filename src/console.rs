@@ -14,6 +14,7 @@
 //! | [`frame_pacer`] | when to draw, pure |
 //! | [`event_loop`] | the order of things: wait, reduce, perform, draw |
 //! | [`perform`] | what effects do, in the background |
+//! | [`drafts`] | the thread that keeps drafts on disk |
 //! | [`clipboard`], [`external_editor`] | copying, and editing in `$EDITOR` |
 //! | [`summary`], [`leaving`] | what stands in the scrollback after leaving, and where it comes from |
 //!
@@ -29,6 +30,7 @@ use signals::Signal;
 use summary::Summary;
 
 pub mod clipboard;
+pub mod drafts;
 pub mod escape;
 pub mod event_loop;
 pub mod external_editor;

@@ -65,6 +65,13 @@ pub enum Action {
         /// What was wrong with the others, in words.
         problems: Vec<String>,
     },
+    /// The console that wrote the drafts is gone, and this one writes them now.
+    DraftsTakenOver {
+        /// What that console has left.
+        drafts: Vec<Draft>,
+        /// What was wrong with the others, in words.
+        problems: Vec<String>,
+    },
     /// [`Effect::SaveDraft`] came back.
     DraftSaved {
         /// Which.

@@ -20,6 +20,9 @@ use super::{Action, App, Command, Effect, Level, Mode, Moment, Scroll, Side, key
 /// How long typing rests, or goes on, before the draft goes to disk.
 pub const AUTOSAVE: Duration = Duration::from_millis(400);
 
+/// How long after a disk refused a draft it is asked again.
+pub const SAVE_AGAIN: Duration = Duration::from_secs(2);
+
 /// The snapshot is read at most this often, unless the operator asks.
 pub const READ_AT_MOST: Duration = Duration::from_secs(1);
 
@@ -40,6 +43,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::SubmissionProgress { request_id, progress } => sending::progress(app, request_id, &progress),
         Action::SubmissionEnded { request_id, verdict } => sending::ended(app, request_id, &verdict, out),
         Action::DraftsLoaded { drafts, problems } => incoming::drafts_loaded(app, drafts, problems),
+        Action::DraftsTakenOver { drafts, problems } => incoming::drafts_taken_over(app, drafts, problems),
         Action::DraftSaved { key, result } => incoming::draft_saved(app, &key, result),
         Action::EventRead { seq, result } => page::event_read(app, seq, result),
         Action::FileRead { key, path, result } => answering::file_read(app, &key, &path, result),

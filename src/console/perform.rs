@@ -1,25 +1,28 @@
 //! What effects do: reads, submissions, drafts, files, the external editor.
 //!
 //! Each waits in a task of its own and comes back as an action; none is performed on the loop. Drafts go through one
-//! thread, so that two saves of one draft reach the disk in order.
+//! thread ([`drafts`](super::drafts)), so that two saves of one draft reach the disk in order.
 
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use super::drafts::{self, DiskJob};
 use super::external_editor;
 use crate::api::client::{ClientSource, EventsQuery, StreamItem};
 use crate::api::ids::RunId;
 use crate::api::tool::CallKey;
 use crate::app::{Action, Effect, editor};
-use crate::store::{Draft, DraftStore, Ending, StateDir};
+use crate::store::StateDir;
 use crate::submission::{self, CallVerdict, Verdict};
 
 /// Jobs that may wait for the disk; a full queue is told as a draft that was not saved, and is tried again.
 const DISK_QUEUE: usize = 256;
+/// How long a flush that finds the queue full waits before it asks again.
+const QUEUE_FULL: Duration = Duration::from_millis(10);
 /// How long leaving waits for the disk.
 const LAST_SAVES: Duration = Duration::from_secs(2);
 
@@ -29,14 +32,8 @@ pub struct Performer {
     clients: ClientSource,
     include_output: bool,
     outcomes: mpsc::Sender<Action>,
-    disk: mpsc::Sender<DiskJob>,
+    disk: SyncSender<DiskJob>,
     drafts_dir: Option<std::path::PathBuf>,
-}
-
-enum DiskJob {
-    Save(Draft),
-    End(CallKey),
-    Flush(oneshot::Sender<()>),
 }
 
 impl Performer {
@@ -49,11 +46,11 @@ impl Performer {
         include_output: bool,
         outcomes: mpsc::Sender<Action>,
     ) -> Self {
-        let (disk, jobs) = mpsc::channel(DISK_QUEUE);
-        let drafts_dir = state.as_ref().ok().map(|state| state.path().to_path_buf());
+        let (disk, jobs) = sync_channel(DISK_QUEUE);
+        let drafts_dir = state.as_ref().ok().map(StateDir::drafts_path);
         let told = outcomes.clone();
         // Without the thread every save is told as failed, since its queue is closed.
-        let _ = std::thread::Builder::new().name("drafts".into()).spawn(move || keep_drafts(state, jobs, &told));
+        let _ = std::thread::Builder::new().name("drafts".into()).spawn(move || drafts::keep(state, &jobs, &told));
         Self { run_id, clients, include_output, outcomes, disk, drafts_dir }
     }
 
@@ -94,9 +91,15 @@ impl Performer {
     /// Waits, bounded, until everything that was to be saved is on disk.
     pub async fn flush(&self) {
         let (done, wait) = oneshot::channel();
-        if self.disk.send(DiskJob::Flush(done)).await.is_ok() {
-            let _ = tokio::time::timeout(LAST_SAVES, wait).await;
-        }
+        let flushed = async {
+            let mut job = DiskJob::Flush(done);
+            while let Err(TrySendError::Full(refused)) = self.disk.try_send(job) {
+                job = refused;
+                tokio::time::sleep(QUEUE_FULL).await;
+            }
+            let _ = wait.await;
+        };
+        let _ = tokio::time::timeout(LAST_SAVES, flushed).await;
     }
 
     /// The same on the loop's own thread, before the process is stopped.
@@ -191,6 +194,10 @@ fn read_text(path: &Path) -> Result<String, String> {
         (Ok(rest), Ok(home)) => home.join(rest),
         _ => path.to_path_buf(),
     };
+    // Asked before it is opened: a pipe that nobody writes to would be waited for without an end.
+    if !std::fs::metadata(&path).map_err(|error| error.to_string())?.is_file() {
+        return Err("it is not a file".into());
+    }
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();
     let limit = editor::MAX_BYTES as u64 + 1;
@@ -201,37 +208,21 @@ fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".into())
 }
 
-/// The thread that owns the drafts: reads them once, then saves in the order of the jobs.
-fn keep_drafts(state: Result<StateDir, String>, mut jobs: mpsc::Receiver<DiskJob>, outcomes: &mpsc::Sender<Action>) {
-    let store = state.and_then(|state| DraftStore::open(&state).map_err(|error| error.to_string()));
-    match &store {
-        Ok(store) => {
-            let (drafts, problems) = store.load_all();
-            let problems = problems.iter().map(ToString::to_string).collect();
-            let _ = outcomes.blocking_send(Action::DraftsLoaded { drafts, problems });
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_a_pipe_and_a_terminal_are_no_files_to_insert() {
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [home.path(), &pipe, Path::new("/dev/null")] {
+            assert_eq!(read_text(path), Err("it is not a file".to_owned()), "{}", path.display());
         }
-        Err(why) => {
-            let problems = vec![format!("drafts are not kept on disk: {why}")];
-            let _ = outcomes.blocking_send(Action::DraftsLoaded { drafts: Vec::new(), problems });
-        }
-    }
-    while let Some(job) = jobs.blocking_recv() {
-        match (job, &store) {
-            (DiskJob::Save(draft), store) => {
-                let result = match store {
-                    Ok(store) => store.save(&draft).map_err(|error| error.to_string()),
-                    Err(why) => Err(why.clone()),
-                };
-                let result = result.map(|()| draft.saved_at);
-                let _ = outcomes.blocking_send(Action::DraftSaved { key: draft.key, result });
-            }
-            (DiskJob::End(key), Ok(store)) => {
-                if let Err(error) = store.end(&key, Ending::Accepted, Timestamp::now()) {
-                    tracing::warn!("a draft that was accepted stays on disk: {error}");
-                }
-            }
-            (DiskJob::End(_), Err(_)) => {}
-            (DiskJob::Flush(done), _) => drop(done.send(())),
-        }
+        let file = home.path().join("file");
+        std::fs::write(&file, "[1]").unwrap();
+        assert_eq!(read_text(&file).as_deref(), Ok("[1]"));
     }
 }

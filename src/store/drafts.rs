@@ -45,6 +45,8 @@ pub enum Ending {
     Superseded,
     /// The call no longer waits, for another reason, such as the end of the run.
     Withdrawn,
+    /// The console that took the drafts over has another text for the call.
+    Replaced,
 }
 
 /// A draft whose call is over.
@@ -74,7 +76,7 @@ impl DraftStore {
     /// # Errors
     /// When the directories cannot be made.
     pub fn open(state: &StateDir) -> Result<Self, StoreError> {
-        let dir = state.subdirectory("drafts")?;
+        let dir = state.subdirectory(state_dir::DRAFTS_DIR)?;
         let ended = dir.join("ended");
         state_dir::make_private(&ended)?;
         let mut store = Self { dir, ended, lock: None, access: Access::Writer };

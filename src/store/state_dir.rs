@@ -16,6 +16,9 @@ use crate::api::ids::RunId;
 /// The name of our directory below `$XDG_STATE_HOME`.
 pub const PROGRAM_DIR: &str = "relay-console";
 
+/// The name of the drafts' directory below a run's.
+pub const DRAFTS_DIR: &str = "drafts";
+
 /// The directory of one run on one server, made and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {
@@ -42,6 +45,12 @@ impl StateDir {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the drafts stand; [`DraftStore`](super::DraftStore) makes the directory.
+    #[must_use]
+    pub fn drafts_path(&self) -> PathBuf {
+        self.path.join(DRAFTS_DIR)
     }
 
     /// Makes the directory `name` within it, or checks what is there. `name` is never a server's word.

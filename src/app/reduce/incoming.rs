@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Answer, App, Effect, Level};
+use super::{AUTOSAVE, SAVE_AGAIN};
 use crate::api::event::{Event, EventBody};
 use crate::api::run::RunSnapshot;
 use crate::api::tool::{CallKey, PendingTools};
@@ -113,6 +114,34 @@ pub(super) fn drafts_loaded(app: &mut App, drafts: Vec<Draft>, problems: Vec<Str
     }
 }
 
+/// The other console's drafts: they fill what is untouched here; what was typed here stays and goes to disk now.
+pub(super) fn drafts_taken_over(app: &mut App, drafts: Vec<Draft>, problems: Vec<String>) {
+    let mut replaced = 0;
+    for theirs in drafts.into_iter().filter_map(Answer::restored).filter(Answer::is_unsent) {
+        let is_open = app.answering().is_some_and(|answering| answering.key == theirs.key);
+        match app.answers.get(&theirs.key) {
+            Some(mine) if mine.text == theirs.text => {}
+            // What is open or on its way is not changed under the operator's eyes.
+            Some(mine) if is_open || mine.sending.is_some() || !(mine.restored || mine.text.is_empty()) => {
+                replaced += 1;
+            }
+            _ => drop(app.answers.insert(theirs.key.clone(), theirs)),
+        }
+    }
+    let now = app.now.uptime;
+    for mine in app.answers.values_mut().filter(|answer| answer.save_failure.is_some()) {
+        mine.unsaved_since = Some(now.saturating_sub(AUTOSAVE));
+    }
+    app.notify(Level::Good, "the other console is gone: what you type is kept on disk now");
+    if replaced > 0 {
+        let drafts = if replaced == 1 { "1 draft" } else { &format!("{replaced} drafts") };
+        app.notify(Level::Error, format!("{drafts} of the other console differ from yours: see drafts/ended on disk"));
+    }
+    for problem in problems {
+        app.notify(Level::Error, problem);
+    }
+}
+
 pub(super) fn draft_saved(app: &mut App, key: &CallKey, result: Result<Timestamp, String>) {
     let failed_before = app.answers.get(key).is_some_and(|answer| answer.save_failure.is_some());
     let Some(answer) = app.answers.get_mut(key) else { return };
@@ -123,7 +152,7 @@ pub(super) fn draft_saved(app: &mut App, key: &CallKey, result: Result<Timestamp
         }
         Err(why) => {
             answer.save_failure = Some(why.clone());
-            answer.unsaved_since = Some(app.now.uptime);
+            answer.unsaved_since = Some(app.now.uptime + SAVE_AGAIN.saturating_sub(AUTOSAVE));
             if !failed_before {
                 app.notify(Level::Error, format!("the draft is not on disk: {why}. It is tried again"));
             }

@@ -67,3 +67,70 @@ fn an_answer_that_somebody_else_gave_first_is_told_and_mine_is_kept() {
     session.wait_for("no longer waits; your text is kept");
     assert!(session.text().contains("\"mine\""), "{}", session.text());
 }
+
+#[test]
+fn a_second_console_says_at_once_that_it_keeps_no_drafts_and_takes_over_when_the_first_is_gone() {
+    let simulate = Simulate::start("20");
+    let home = tempfile::tempdir().unwrap();
+    let mut first = follow(&simulate, home.path(), WIDE);
+    first.wait_for("Waiting for you 2");
+    first.send("w\r");
+    first.wait_for("Ctrl-S");
+    first.send("\"of the first\"");
+    first.wait_for("· saved");
+
+    let mut second = follow(&simulate, home.path(), WIDE);
+    second.wait_for("NOT kept on disk");
+    second.wait_for("Waiting for you 2");
+    second.send("wj\r");
+    second.wait_for("Your result");
+    second.send("\"of the second\"");
+    second.wait_for("is not on disk");
+    first.signal("KILL");
+    first.wait_for_end();
+    second.wait_for("the other console is gone");
+    second.wait_for("· saved");
+    second.signal("KILL");
+    second.wait_for_end();
+
+    let mut third = follow(&simulate, home.path(), WIDE);
+    third.wait_for("Waiting for you 2");
+    third.wait_for("restored");
+    third.send("q");
+    let (_, output) = third.wait_for_end();
+    assert!(output.contains("unsent    2"), "{output}");
+}
+
+#[test]
+fn a_text_of_the_first_console_that_the_second_replaces_goes_to_the_history() {
+    let simulate = Simulate::start("20");
+    let home = tempfile::tempdir().unwrap();
+    let mut first = follow(&simulate, home.path(), WIDE);
+    first.wait_for("Waiting for you 2");
+    first.send("w\r");
+    first.wait_for("Ctrl-S");
+    let mut second = follow(&simulate, home.path(), WIDE);
+    second.wait_for("NOT kept on disk");
+    second.wait_for("Waiting for you 2");
+    second.send("w\r");
+    second.wait_for("Your result");
+    first.send("\"first\"");
+    first.wait_for("· saved");
+    second.send("\"second\"");
+    second.wait_for("is not on disk");
+    first.leave_answer();
+    first.send("q");
+    first.wait_for_end();
+    second.wait_for("differ from yours");
+    second.wait_for("· saved");
+    let texts = |directory: &str| {
+        let found = std::process::Command::new("find")
+            .arg(home.path())
+            .args(["-path", &format!("*/{directory}/*.json"), "-exec", "cat", "{}", "+"])
+            .output()
+            .unwrap();
+        String::from_utf8(found.stdout).unwrap()
+    };
+    assert!(texts("ended").contains("first"), "{}", texts("ended"));
+    assert!(texts("drafts").contains("second"), "{}", texts("drafts"));
+}

@@ -318,7 +318,7 @@ fn a_draft_that_the_disk_does_not_take_is_said_once_and_tried_again() {
     desk.write("x");
     let key = desk.first_call();
     for _ in 0..3 {
-        let effects = desk.wait(500);
+        let effects = desk.wait(2_000);
         assert!(effects.iter().any(|effect| matches!(effect, Effect::SaveDraft(_))));
         desk.act(Action::DraftSaved { key: key.clone(), result: Err("disk full".into()) });
     }

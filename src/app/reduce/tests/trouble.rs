@@ -7,6 +7,7 @@ use crossterm::event::KeyCode;
 
 use crate::app::{Action, Effect, Level, Measured, Mode, Pane};
 use crate::feed::LinkState;
+use crate::store::Draft;
 
 fn retrying() -> LinkState {
     LinkState::Retrying {
@@ -115,4 +116,63 @@ fn a_stop_asked_for_in_the_palette_saves_drafts_first_as_the_key_does() {
     desk.write("suspend");
     let effects = desk.enter();
     assert!(matches!(effects.as_slice(), [Effect::SaveDraft(_), Effect::Suspend]), "{effects:?}");
+}
+
+/// A draft of the first waiting call as another console left it.
+fn theirs(desk: &Desk, text: &str) -> Draft {
+    let (key, saved_at) = (desk.first_call(), desk.app.now.wall);
+    Draft { key, tool: "look".into(), text: text.into(), is_error: false, saved_at }
+}
+
+fn take_over(desk: &mut Desk, text: &str) -> Vec<Effect> {
+    let drafts = vec![theirs(desk, text)];
+    desk.act(Action::DraftsTakenOver { drafts, problems: Vec::new() })
+}
+
+#[test]
+fn a_console_that_takes_the_drafts_over_saves_at_once_what_the_disk_had_refused() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    desk.press('w');
+    desk.enter();
+    desk.write("mine");
+    desk.wait(400);
+    let key = desk.first_call();
+    desk.act(Action::DraftSaved { key, result: Err("another console has them open".into()) });
+    let effects = take_over(&mut desk, "theirs");
+    assert!(matches!(effects.as_slice(), [Effect::SaveDraft(draft)] if draft.text == "mine"), "{effects:?}");
+    assert_eq!(desk.open_text(), "mine");
+    assert!(desk.said().contains("differ from yours"), "{}", desk.said());
+}
+
+#[test]
+fn drafts_that_were_taken_over_fill_what_is_untouched_here() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    let older = theirs(&desk, "older");
+    desk.act(Action::DraftsLoaded { drafts: vec![older], problems: Vec::new() });
+    assert_eq!(take_over(&mut desk, "newer"), []);
+    desk.press('w');
+    desk.enter();
+    assert_eq!(desk.open_text(), "newer");
+}
+
+#[test]
+fn a_disk_that_refuses_is_asked_again_after_two_seconds_not_all_the_time() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    desk.press('w');
+    desk.enter();
+    desk.write("x");
+    let mut asked = 0;
+    for _ in 0..100 {
+        let effects = desk.wait(99);
+        for effect in effects {
+            if let Effect::SaveDraft(draft) = effect {
+                asked += 1;
+                desk.act(Action::DraftSaved { key: draft.key, result: Err("no space left".into()) });
+            }
+        }
+    }
+    assert!((4..=6).contains(&asked), "{asked} times in 10 s");
 }

@@ -1,0 +1,125 @@
+//! The thread that keeps drafts on disk: reads them once, then saves in the order of the jobs.
+//!
+//! One console a run writes. Another says at once that what is typed there is not kept, looks every two seconds
+//! whether the first is gone, and then takes over. The rule that must stay true: a text of the console that wrote
+//! before is not overwritten, it goes to the history.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::api::tool::CallKey;
+use crate::app::Action;
+use crate::store::{Access, Draft, DraftStore, Ending, Problem, StateDir, StoreError};
+
+/// How often a console that may not write looks whether it may.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// What the thread is asked to do.
+pub enum DiskJob {
+    /// Put a draft on the disk.
+    Save(Draft),
+    /// The server has taken this draft: keep it as history.
+    End(CallKey),
+    /// Say when every job before this one is done.
+    Flush(oneshot::Sender<()>),
+}
+
+/// Does the jobs until nobody can ask for more; tells what came of them.
+pub fn keep(state: Result<StateDir, String>, jobs: &Receiver<DiskJob>, outcomes: &mpsc::Sender<Action>) {
+    let tell = |action| {
+        // Nobody listens any more when the console is being left.
+        let _ = outcomes.blocking_send(action);
+    };
+    let store = state.and_then(|state| DraftStore::open(&state).map_err(|error| error.to_string()));
+    let mut keeper = match store {
+        Ok(store) => Keeper { store, theirs: HashMap::new() },
+        Err(why) => {
+            let problems = vec![format!("drafts are not kept on disk: {why}")];
+            tell(Action::DraftsLoaded { drafts: Vec::new(), problems });
+            return refuse(jobs, &why, &tell);
+        }
+    };
+    tell(keeper.load());
+    while let Some(job) = keeper.next_job(jobs, &tell) {
+        match job {
+            DiskJob::Save(draft) => {
+                let result = keeper.save(&draft).map(|()| draft.saved_at).map_err(|error| error.to_string());
+                tell(Action::DraftSaved { key: draft.key, result });
+            }
+            DiskJob::End(key) => {
+                if let Err(error) = keeper.store.end(&key, Ending::Accepted, Timestamp::now()) {
+                    tracing::warn!("a draft that was accepted stays on disk: {error}");
+                }
+            }
+            DiskJob::Flush(done) => drop(done.send(())),
+        }
+    }
+}
+
+/// Where there is no place on disk: every save is told as failed.
+fn refuse(jobs: &Receiver<DiskJob>, why: &str, tell: &impl Fn(Action)) {
+    for job in jobs {
+        match job {
+            DiskJob::Save(draft) => tell(Action::DraftSaved { key: draft.key, result: Err(why.to_owned()) }),
+            DiskJob::End(_) => {}
+            DiskJob::Flush(done) => drop(done.send(())),
+        }
+    }
+}
+
+struct Keeper {
+    store: DraftStore,
+    /// Drafts of the console that wrote before, as they stood when this one took over and has not yet replaced them.
+    theirs: HashMap<CallKey, Draft>,
+}
+
+impl Keeper {
+    fn load(&self) -> Action {
+        let (drafts, problems) = self.store.load_all();
+        let mut problems = in_words(&problems);
+        if let Access::ReadOnly { why } = self.store.access() {
+            problems.push(format!("what you type here is NOT kept on disk: {why}"));
+        }
+        Action::DraftsLoaded { drafts, problems }
+    }
+
+    /// The next job; looks for a chance to write while this console may not.
+    fn next_job(&mut self, jobs: &Receiver<DiskJob>, tell: &impl Fn(Action)) -> Option<DiskJob> {
+        loop {
+            if *self.store.access() == Access::Writer {
+                return jobs.recv().ok();
+            }
+            match jobs.recv_timeout(LOOK_AGAIN) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.take_over(tell),
+            }
+        }
+    }
+
+    fn take_over(&mut self, tell: &impl Fn(Action)) {
+        if self.store.try_to_become_writer() {
+            let (drafts, problems) = self.store.load_all();
+            self.theirs = drafts.iter().map(|draft| (draft.key.clone(), draft.clone())).collect();
+            tell(Action::DraftsTakenOver { drafts, problems: in_words(&problems) });
+        }
+    }
+
+    fn save(&mut self, draft: &Draft) -> Result<(), StoreError> {
+        if let Some(before) = self.theirs.get(&draft.key) {
+            if before.text != draft.text && !before.text.trim().is_empty() {
+                self.store.end(&draft.key, Ending::Replaced, Timestamp::now())?;
+            }
+            self.theirs.remove(&draft.key);
+        }
+        self.store.save(draft)
+    }
+}
+
+fn in_words(problems: &[Problem]) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
+}
