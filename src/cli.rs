@@ -64,7 +64,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.print().is_ok() { exit } else { Exit::Internal };
         }
     };
-    match panic::catch_unwind(AssertUnwindSafe(|| run(command, verbosity))) {
+    outcome(|| run(command, verbosity))
+}
+
+/// Does the work of a command, says what went wrong on standard error, and returns the exit code. A panic of the calling
+/// thread is an internal error as one of any other thread is.
+pub fn outcome(work: impl FnOnce() -> Result<Exit, Failure>) -> Exit {
+    match panic::catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(exit)) => exit,
         Ok(Err(failure)) => {
             report(&format!("{:#}", failure.error));

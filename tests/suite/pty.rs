@@ -4,6 +4,7 @@ mod demo;
 mod drafts;
 mod endings;
 mod keys;
+mod panics;
 mod session;
 mod simulate;
 

@@ -14,7 +14,7 @@ fn demo(home: &std::path::Path) -> Session {
     session
 }
 
-fn is_given_back(session: &Session, after: &str) {
+pub(super) fn is_given_back(session: &Session, after: &str) {
     assert_eq!(session.modes_left_on(), Vec::<&str>::new(), "after {after}");
     assert!(session.echoes(), "raw mode is left on after {after}");
     let bytes = session.bytes();

@@ -62,7 +62,8 @@ impl Session {
         Self::spawn(command(arguments, home, environment), (columns, rows))
     }
 
-    fn spawn(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
+    /// Starts any program.
+    pub(crate) fn spawn(command: CommandBuilder, (columns, rows): (u16, u16)) -> Self {
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
