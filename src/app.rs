@@ -193,6 +193,23 @@ struct Read {
     asked_at: Option<Duration>,
     /// The last seq applied when it was asked for.
     asked_seq: u64,
+    /// Since when it could not be read, or its answer could not be true.
+    failed_at: Option<Duration>,
+}
+
+impl Read {
+    /// The uptime from which it may be asked for: a rest after it was asked, a longer one after it failed.
+    fn due_at(&self, rest: Duration) -> Duration {
+        let asked = self.asked_at.map_or(Duration::ZERO, |at| at + rest);
+        let failed = self.failed_at.map_or(Duration::ZERO, |at| at + reduce::READ_AFTER_FAILURE);
+        asked.max(failed)
+    }
+
+    /// Takes a failure: it is asked for again after a while. Returns whether this is news.
+    fn fail(&mut self, now: Duration) -> bool {
+        self.wanted = true;
+        self.failed_at.replace(now).is_none()
+    }
 }
 
 impl App {
@@ -362,9 +379,12 @@ impl App {
         let notice = notice.map(|notice| notice.at + NOTICE_TIME);
         let clock = (!self.run.has_ended()).then(|| self.next_second());
         // A read that must wait for the link waits for no clock: a tick would find nothing to do, and be due again.
-        let read = (self.may_read() && self.reads.run.wanted && !self.reads.run.in_flight)
-            .then(|| self.reads.run.asked_at.map_or(self.now.uptime, |at| at + reduce::READ_AT_MOST));
-        [autosave, guard, notice, clock, read].into_iter().flatten().min()
+        let due = |read: &Read, rest| {
+            (self.may_read() && read.wanted && !read.in_flight).then(|| read.due_at(rest).max(self.now.uptime))
+        };
+        let run = due(&self.reads.run, reduce::READ_AT_MOST);
+        let pending = due(&self.reads.pending, Duration::ZERO);
+        [autosave, guard, notice, clock, run, pending].into_iter().flatten().min()
     }
 
     /// Whether snapshot and waiting calls may be read now: while history is read, its ends of nodes and its waits are

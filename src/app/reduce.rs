@@ -26,6 +26,9 @@ pub const SAVE_AGAIN: Duration = Duration::from_secs(2);
 /// The snapshot is read at most this often, unless the operator asks.
 pub const READ_AT_MOST: Duration = Duration::from_secs(1);
 
+/// What could not be read is read again after this.
+pub const READ_AFTER_FAILURE: Duration = Duration::from_secs(5);
+
 /// Changes the state by one action; returns what is to be done outside, in order.
 #[must_use]
 pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {

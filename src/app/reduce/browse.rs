@@ -123,6 +123,7 @@ fn read_again(app: &mut App, out: &mut Vec<Effect>) {
     app.reads.run.wanted = true;
     app.reads.run.asked_at = None;
     app.reads.pending.wanted = true;
+    (app.reads.run.failed_at, app.reads.pending.failed_at) = (None, None);
 }
 
 fn next_error(app: &mut App) {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::{Answer, App, Effect, Level};
 use super::{AUTOSAVE, SAVE_AGAIN};
 use crate::api::event::{Event, EventBody};
-use crate::api::run::RunSnapshot;
+use crate::api::run::{RunSnapshot, RunStatus};
 use crate::api::tool::{CallKey, PendingTools};
 use crate::feed::{FeedItem, FeedUpdate, LinkState};
 use crate::store::Draft;
@@ -39,6 +39,7 @@ fn link_changed(app: &mut App, link: LinkState) {
         // A run that has ended without its last event still seems to wait: only the server can say that nothing does.
         app.reads.pending.wanted |= link == LinkState::Live || !app.run.pending.is_empty();
         app.reads.run.wanted = true;
+        (app.reads.run.failed_at, app.reads.pending.failed_at) = (None, None);
     }
     if let LinkState::Refused { cause } = &link {
         app.notify(Level::Error, format!("{cause}. r reads the credentials again and reconnects"));
@@ -74,9 +75,16 @@ fn observe(app: &mut App, snapshot: &RunSnapshot, server_date: Option<Timestamp>
 pub(super) fn run_read(app: &mut App, result: Result<(Box<RunSnapshot>, Option<Timestamp>), String>) {
     app.reads.run.in_flight = false;
     match result {
-        Ok((snapshot, date)) => observe(app, &snapshot, date, app.reads.run.asked_seq),
-        // The feed shows trouble with the link; this one only says what stays old.
-        Err(why) => app.notify(Level::Info, format!("the run's cost was not read: {why}")),
+        Ok((snapshot, date)) => {
+            app.reads.run.failed_at = None;
+            observe(app, &snapshot, date, app.reads.run.asked_seq);
+        }
+        // The feed shows trouble with the link; this one only says, once, what stays old.
+        Err(why) => {
+            if app.reads.run.fail(app.now.uptime) {
+                app.notify(Level::Info, format!("the run's cost was not read: {why}"));
+            }
+        }
     }
 }
 
@@ -85,13 +93,22 @@ pub(super) fn pending_read(app: &mut App, generation: u64, answer: Result<Pendin
     match answer {
         Ok(answer) => {
             let at = app.server_now();
-            if app.run.observe_pending(&answer, generation, at) {
-                app.reads.pending_known = true;
-            } else {
+            app.reads.pending.failed_at = None;
+            if !app.run.observe_pending(&answer, generation, at) {
                 app.reads.pending.wanted = true;
+                return;
+            }
+            app.reads.pending_known = true;
+            // A run that waits waits for something: a list without it comes from a server that lags behind itself.
+            if app.run.pending.is_empty() && app.run.status() == Some(RunStatus::Waiting) {
+                app.reads.pending.fail(app.now.uptime);
             }
         }
-        Err(why) => app.notify(Level::Info, format!("the waiting calls were not read: {why}")),
+        Err(why) => {
+            if app.reads.pending.fail(app.now.uptime) {
+                app.notify(Level::Info, format!("the waiting calls were not read: {why}"));
+            }
+        }
     }
 }
 

@@ -45,14 +45,14 @@ fn read(app: &mut App, out: &mut Vec<Effect>) {
     let now = app.now.uptime;
     let (generation, last_seq) = (app.run.pending.generation(), app.run.last_seq);
     let reads = &mut app.reads;
-    let rested = |rest: Duration| reads.run.asked_at.is_none_or(|at| now >= at + rest);
+    let rested = |rest: Duration| now >= reads.run.due_at(rest);
     let due = (reads.run.wanted && rested(READ_AT_MOST)) || (reads.calls_since && rested(READ_WHILE_CALLS));
     if due && !reads.run.in_flight {
         (reads.run.wanted, reads.calls_since, reads.run.in_flight) = (false, false, true);
         (reads.run.asked_at, reads.run.asked_seq) = (Some(now), last_seq);
         out.push(Effect::ReadRun);
     }
-    if reads.pending.wanted && !reads.pending.in_flight {
+    if reads.pending.wanted && !reads.pending.in_flight && now >= reads.pending.due_at(Duration::ZERO) {
         (reads.pending.wanted, reads.pending.in_flight) = (false, true);
         out.push(Effect::ReadPending { generation });
     }

@@ -18,7 +18,14 @@ fn reads(effects: &[Effect]) -> usize {
 }
 
 fn answer_read(desk: &mut Desk) {
-    desk.act(Action::RunRead(Err("busy".into())));
+    let snapshot = serde_json::from_str(&format!(r#"{{"run_id":"{RUN}","status":"running"}}"#)).unwrap();
+    desk.act(Action::RunRead(Ok((Box::new(snapshot), None))));
+}
+
+/// The server's list of waiting calls, empty.
+fn answer_pending(desk: &mut Desk) {
+    let pending = PendingTools { run_id: RUN.parse().unwrap(), pending: Vec::new() };
+    desk.act(Action::PendingRead { generation: desk.app.run.pending.generation(), answer: Ok(pending) });
 }
 
 #[test]
@@ -44,7 +51,7 @@ fn the_snapshot_is_read_after_each_end_of_a_node_and_every_five_seconds_while_ca
 #[test]
 fn history_that_is_read_on_connecting_rings_no_bell_and_asks_for_nothing() {
     let mut desk = Desk::new();
-    desk.act(Action::PendingRead { generation: u64::MAX, answer: Err("busy".into()) });
+    answer_pending(&mut desk);
     desk.link(LinkState::CatchingUp { applied: 0 });
     desk.effects.clear();
     desk.calls(1, &["old"]);
@@ -98,7 +105,7 @@ fn a_pending_tools_answer_that_events_have_overtaken_is_asked_for_again() {
 fn a_gap_is_said_and_what_it_swallowed_is_asked_for() {
     let mut desk = Desk::new();
     answer_read(&mut desk);
-    desk.act(Action::PendingRead { generation: u64::MAX, answer: Err("busy".into()) });
+    answer_pending(&mut desk);
     desk.wait(2_000);
     let effects = desk.act(Action::Feed(FeedUpdate::Items(vec![FeedItem::Gap { first: 7, last: 9 }])));
     assert_eq!(desk.app.run.counts.missing, 3);
@@ -174,11 +181,38 @@ fn a_snapshot_that_a_wait_has_overtaken_does_not_deny_it() {
 #[test]
 fn what_still_seems_to_wait_when_a_run_ends_without_its_last_event_is_asked_for() {
     let mut desk = Desk::new();
+    answer_pending(&mut desk);
     desk.calls(1, &["c1"]);
-    desk.act(Action::PendingRead { generation: u64::MAX, answer: Err("busy".into()) });
     desk.wait(2_000);
     desk.link(LinkState::Connecting);
     desk.effects.clear();
     desk.link(LinkState::Ended);
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::ReadPending { .. })), "{:?}", desk.effects);
+}
+
+#[test]
+fn what_could_not_be_read_is_read_again_after_a_while_and_is_said_once() {
+    let mut desk = Desk::new();
+    desk.wait(2_000);
+    desk.effects.clear();
+    for _ in 0..3 {
+        desk.act(Action::RunRead(Err("503".into())));
+        desk.act(Action::PendingRead { generation: 0, answer: Err("503".into()) });
+        desk.wait(1_000);
+        desk.wait(4_500);
+    }
+    assert_eq!(reads(&desk.effects), 3);
+    assert_eq!(desk.effects.iter().filter(|effect| matches!(effect, Effect::ReadPending { .. })).count(), 3);
+    assert_eq!(desk.app.notices.iter().filter(|notice| notice.text.contains("503")).count(), 2);
+}
+
+#[test]
+fn an_empty_list_of_a_run_that_waits_is_asked_for_again() {
+    let mut desk = Desk::new();
+    let snapshot = serde_json::from_str(&format!(r#"{{"run_id":"{RUN}","status":"waiting"}}"#)).unwrap();
+    desk.act(Action::Feed(FeedUpdate::Snapshot { snapshot: Box::new(snapshot), server_date: None }));
+    desk.effects.clear();
+    answer_pending(&mut desk);
+    desk.wait(5_000);
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::ReadPending { .. })), "{:?}", desk.effects);
 }
