@@ -9,6 +9,7 @@
 //! | [`modes`] | which modes of the terminal are on, and how they are undone from anywhere |
 //! | [`panics`] | what happens when a thread panics |
 //! | [`signals`] | the signals of the operating system |
+//! | [`hang_up`] | noticing that the terminal is gone |
 //! | [`keyboard`] | keys and pastes, whole even over links that split them |
 //! | [`escape`] | putting split escape sequences together, pure |
 //! | [`frame_pacer`] | when to draw, pure |
@@ -35,6 +36,7 @@ pub mod escape;
 pub mod event_loop;
 pub mod external_editor;
 pub mod frame_pacer;
+pub mod hang_up;
 pub mod keyboard;
 pub mod leaving;
 pub mod modes;

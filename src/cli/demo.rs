@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
+use tempfile::TempDir;
 
 use super::arguments::DemoArguments;
 use super::session::Session;
@@ -18,8 +19,7 @@ pub fn run(arguments: &DemoArguments, verbosity: u8) -> Result<Exit, Failure> {
     let context = Context::new(arguments.display.flags(), verbosity)?;
     let command = ["relay-console", "demo"].into_iter().map(str::to_owned).chain(arguments.scenario.clone()).collect();
     // A demo's run is gone when it is left; so are its drafts.
-    let drafts = tempfile::TempDir::with_prefix("relay-console-demo-")
-        .map_err(|error| Failure::internal(anyhow!(error).context("cannot make a temporary directory")))?;
+    let drafts = TempDir::with_prefix("relay-console-demo-");
     block_on(async {
         let config =
             SimulatorConfig { speed: arguments.speed.get(), scenarios: vec![scenario], ..SimulatorConfig::default() };
@@ -27,7 +27,7 @@ pub fn run(arguments: &DemoArguments, verbosity: u8) -> Result<Exit, Failure> {
             Simulator::start(config).await.context("cannot start the simulator").map_err(Failure::internal)?;
         let run = simulator.runs().first().ok_or_else(|| Failure::internal(anyhow!("the simulator started no run")))?;
         let server = (simulator.base_url(), simulator.api_key());
-        let session = Session::with_simulator(context, server, run.run_id, drafts.path(), command);
+        let session = Session::with_simulator(context, server, run.run_id, drafts.as_ref().map(TempDir::path), command);
         // Dropping the simulator stops it; nobody is left who would mind how.
         session.map_err(Failure::internal)?.run().await
     })

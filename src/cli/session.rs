@@ -62,14 +62,16 @@ impl Session {
         context: Context,
         (base_url, api_key): (&str, &str),
         run_id: RunId,
-        state_home: &Path,
+        state_home: Result<&Path, &io::Error>,
         command: Vec<String>,
     ) -> Result<Self, Error> {
         let Context { environment, files, flags, notices: problems, .. } = context;
         let preferences = settings::preferences(&flags, &environment, &files)
             .map_err(|error| SettingError::Other(error.to_string()))?;
         let base_url = BaseUrl::parse(base_url, false)?;
-        let state = open_state(state_home, &base_url, run_id);
+        let state = state_home
+            .map_err(|error| format!("no temporary directory: {error}"))
+            .and_then(|home| open_state(home, &base_url, run_id));
         let config = ClientConfig::new(base_url, Credentials::api_key(api_key)?);
         Ok(Self {
             identity: identity("DEMO".to_owned(), run_id, &preferences),

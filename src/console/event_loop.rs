@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::frame_pacer::FramePacer;
+use super::hang_up::HangUp;
 use super::keyboard::{Input, Keyboard};
 use super::perform::Performer;
 use super::signals::{Signal, Signals};
@@ -57,6 +58,7 @@ struct Loop {
     terminal: Terminal,
     keyboard: Keyboard,
     signals: Signals,
+    hang_up: HangUp,
     pacer: FramePacer,
     started: Instant,
     last: Moment,
@@ -100,6 +102,7 @@ pub async fn run(config: ConsoleConfig, clients: ClientSource) -> io::Result<Lef
         terminal,
         keyboard: Keyboard::open(),
         signals,
+        hang_up: HangUp::watch(),
         pacer: FramePacer::default(),
         started,
         last: now,
@@ -146,6 +149,7 @@ impl Loop {
         let wake = [tick, frame].into_iter().flatten().min();
         tokio::select! {
             biased;
+            () = self.hang_up.happened() => Happened::Input(None),
             input = self.keyboard.next() => Happened::Input(input),
             signal = self.signals.next() => Happened::Signal(signal),
             () = panics::panicked() => Happened::Panicked,
@@ -219,7 +223,7 @@ impl Loop {
             Signal::Interrupt if self.editing => {}
             Signal::Suspend if self.editing => self.or_gone(|_| super::terminal::stop_this_process()),
             Signal::Suspend => self.suspend(SuspendedBy::Signal),
-            Signal::Continue => self.reduce(Action::Resumed),
+            Signal::Continue => self.resumed(),
             Signal::Interrupt | Signal::Terminate | Signal::HangUp => {
                 self.reduce(Action::Quit);
                 self.end = Some(End::Signal(signal));
@@ -282,6 +286,17 @@ impl Loop {
         self.keyboard.resume();
         self.size_again();
         self.pacer.want_now();
+    }
+
+    /// The process was stopped and goes on. It may have been stopped from outside, without giving the terminal back:
+    /// the shell has then written on it and has set it as it needs it.
+    fn resumed(&mut self) {
+        if !self.editing {
+            self.or_gone(|console| console.terminal.leave().and_then(|()| console.terminal.enter_again()));
+            self.size_again();
+            self.pacer.want_now();
+        }
+        self.reduce(Action::Resumed);
     }
 
     fn size_again(&mut self) {

@@ -10,10 +10,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Instant;
 
-use crossterm::event::{Event, EventStream, KeyEvent, KeyEventKind, MouseEvent};
+use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent};
 use futures_util::{Stream, StreamExt};
 
 use super::escape::{Assembled, Assembler};
+use super::hang_up::TerminalEvents;
 
 /// A pasted text larger than this, in bytes, is refused whole: half of a JSON text is worse than none. A file of any
 /// size can be inserted.
@@ -38,17 +39,17 @@ pub enum Input {
 
 /// Reads what the operator does.
 #[derive(Debug)]
-pub struct Keyboard<S = EventStream> {
+pub struct Keyboard<S = TerminalEvents> {
     source: Option<S>,
     assembler: Assembler,
     ready: VecDeque<Input>,
 }
 
-impl Keyboard<EventStream> {
+impl Keyboard<TerminalEvents> {
     /// Starts to read the terminal.
     #[must_use]
     pub fn open() -> Self {
-        Self::new(EventStream::new())
+        Self::new(TerminalEvents::default())
     }
 
     /// Stops reading. The reader is woken to be told; where nobody was reading any more, that wake-up would stay behind
@@ -61,7 +62,7 @@ impl Keyboard<EventStream> {
 
     /// Reads the terminal again after [`Keyboard::pause`].
     pub fn resume(&mut self) {
-        self.source.get_or_insert_with(EventStream::new);
+        self.source.get_or_insert_with(TerminalEvents::default);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use portable_pty::{PtySize, native_pty_system};
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 use super::WIDE;
 use super::session::{self, Session};
@@ -73,11 +73,9 @@ fn a_stop_gives_the_terminal_back_and_going_on_takes_it_again() {
     }
 }
 
-#[test]
-fn a_terminal_that_is_gone_ends_the_program_at_once_with_the_code_of_a_hang_up() {
-    let home = tempfile::tempdir().unwrap();
+fn ends_when_the_terminal_goes(command: CommandBuilder) {
     let pair = native_pty_system().openpty(PtySize { rows: 36, cols: 120, ..PtySize::default() }).unwrap();
-    let mut child = pair.slave.spawn_command(session::command(&["demo"], home.path(), &[])).unwrap();
+    let mut child = pair.slave.spawn_command(command).unwrap();
     drop(pair.slave);
     let mut reader = pair.master.try_clone_reader().unwrap();
     let mut seen = Vec::new();
@@ -94,10 +92,28 @@ fn a_terminal_that_is_gone_ends_the_program_at_once_with_the_code_of_a_hang_up()
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "it still runs without a terminal");
+        if begun.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("it still runs without a terminal");
+        }
         std::thread::yield_now();
     };
     assert_eq!(status.exit_code(), 129);
+}
+
+#[test]
+fn a_terminal_that_is_gone_ends_the_program_at_once_with_the_code_of_a_hang_up() {
+    let home = tempfile::tempdir().unwrap();
+    ends_when_the_terminal_goes(session::command(&["demo"], home.path(), &[]));
+}
+
+#[test]
+fn a_terminal_that_is_gone_ends_the_program_also_where_no_signal_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = session::command(&["demo"], home.path(), &[]);
+    // The pseudo-terminal controls no session then, and its end sends no SIGHUP.
+    command.set_controlling_tty(false);
+    ends_when_the_terminal_goes(command);
 }
 
 #[test]
@@ -165,4 +181,32 @@ fn a_signal_ends_the_program_also_while_an_external_editor_hangs() {
     let (code, output) = session.wait_for_end();
     assert_eq!(code, 143, "{output}");
     is_given_back(&session, "SIGTERM while editing");
+}
+
+#[test]
+fn a_stop_from_outside_that_left_the_screen_to_others_ends_in_a_whole_screen() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = demo(home.path());
+    session.wait_for("Nodes");
+    session.signal("STOP");
+    session.wait_until_stopped();
+    // As a shell does that gets its terminal back.
+    session.scribble("\x1b[2J\x1b[Hsomebody else's words");
+    session.wait_for_no("Nodes");
+    session.signal("CONT");
+    session.wait_for("Nodes");
+    session.wait_for_no("somebody else");
+    session.send("q");
+    assert_eq!(session.wait_for_end().0, 0);
+    is_given_back(&session, "quit");
+}
+
+#[test]
+fn a_demo_without_any_place_on_disk_is_followed_all_the_same_and_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = Session::start_with(&["demo"], home.path(), WIDE, &[("TMPDIR", "/dev/null/nowhere")]);
+    session.wait_for("drafts are not kept on disk");
+    session.wait_for("live");
+    session.send("q");
+    assert_eq!(session.wait_for_end().0, 0);
 }

@@ -184,6 +184,13 @@ impl Session {
         self.shown.0.lock().unwrap().bytes.clone()
     }
 
+    /// Puts bytes on the screen as another program does that writes to the same terminal.
+    pub(crate) fn scribble(&self, bytes: &str) {
+        let (shown, changed) = &*self.shown;
+        shown.lock().unwrap().parser.process(bytes.as_bytes());
+        changed.notify_all();
+    }
+
     /// Types bytes as they are.
     pub(crate) fn send(&mut self, bytes: &str) {
         self.writer.write_all(bytes.as_bytes()).unwrap();
