@@ -19,6 +19,8 @@ use crate::feed::LinkState;
 
 /// Rows that a long notice may take, growing upwards over the panes.
 const NOTICE_ROWS: usize = 3;
+/// Columns that an error beside the hints leaves to them; a longer one stands above.
+const ROOM_FOR_HINTS: usize = 40;
 
 /// Draws the footer; returns where the cursor stands when something is typed into it.
 pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -72,7 +74,8 @@ fn said(app: &App, notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) 
         Level::Good => Sign::Succeeded,
         Level::Error => Sign::Failed,
     };
-    let leave = if notice.level == Level::Error { "  Esc" } else { "" };
+    // In an open answer Esc leaves the answer, not the error.
+    let leave = if notice.level == Level::Error && app.context() == Context::Browse { "  Esc" } else { "" };
     let columns = usize::from(area.width).saturating_sub(4 + leave.len()).max(2);
     let mut rows = text::wrap(&notice.text, columns, theme.style(role), theme);
     if rows.len() > NOTICE_ROWS {
@@ -82,17 +85,20 @@ fn said(app: &App, notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) 
         let rest: String = notice.text.chars().skip(shown).collect();
         rows.push(text::cut(&text::one_line(&rest), columns, theme.style(role), theme).into());
     }
+    let inline = usize::from(area.width).saturating_sub(ROOM_FOR_HINTS);
     if let [row] = &mut rows[..]
-        && notice.level != Level::Error
+        && (notice.level != Level::Error || text::spans_width(&row.spans) <= inline)
     {
         let mut spans = vec![Span::styled(format!("{} ", theme.sign(sign)), theme.style(role))];
         spans.append(&mut row.spans);
+        spans.push(Span::styled(leave, theme.style(Role::Quiet)));
         spans.push(Span::raw("   "));
         hints(app, theme, spans, area, buf);
         return;
     }
-    let height = u16::try_from(rows.len()).unwrap_or(1).min(area.bottom());
-    let over = Rect { y: area.bottom() - height, height, ..area };
+    // Whatever is said, the keys that lead on stay in sight below it.
+    let height = u16::try_from(rows.len()).unwrap_or(1).min(area.y);
+    let over = Rect { y: area.y - height, height, ..area };
     Clear.render(over, buf);
     for (at, row) in rows.into_iter().enumerate() {
         let head = if at == 0 { format!(" {} ", theme.sign(sign)) } else { "   ".to_owned() };
@@ -104,6 +110,7 @@ fn said(app: &App, notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) 
         }
         pane::row(spans, at, over, buf);
     }
+    hints(app, theme, Vec::new(), area, buf);
 }
 
 /// Why there is no link, where there is none.
