@@ -4,59 +4,24 @@
 //! The simulator runs in a process of its own, so that only the console is counted. Linux only: it reads `/proc`.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark fails by panicking and prints its table")]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/suite/pty/session.rs"]
 mod session;
 
+#[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/suite/pty/simulate.rs"]
+mod simulate;
+
 use session::Session;
+use simulate::Simulate;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_relay-console");
 const STARTS: usize = 15;
 
-/// The simulator in a process of its own.
-struct Simulator {
-    process: std::process::Child,
-    base_url: String,
-    api_key: String,
-    run_id: String,
-}
-
-impl Simulator {
-    fn start() -> Self {
-        let mut process = Command::new(BINARY)
-            .args(["simulate", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-        Self {
-            base_url: text(&ready["base_url"]),
-            api_key: text(&ready["api_key"]),
-            run_id: text(&ready["runs"][0]["run_id"]),
-            process,
-        }
-    }
-
-    fn follow(&self, home: &std::path::Path) -> Session {
-        let environment =
-            [("MODELRELAY_API_BASE_URL", self.base_url.as_str()), ("MODELRELAY_API_KEY", self.api_key.as_str())];
-        Session::start_with(&[&self.run_id], home, (120, 36), &environment)
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn follow(simulate: &Simulate, home: &std::path::Path) -> Session {
+    Session::start_with(&[simulate.run_of("incident")], home, (120, 36), &simulate.environment())
 }
 
 /// Clock ticks that a process has used so far, in its own and in system time.
@@ -73,12 +38,12 @@ fn resident_kilobytes(process: u32) -> u64 {
 }
 
 /// Milliseconds from the start of the process to the first words on the screen: minimum, median, maximum.
-fn starts(simulator: &Simulator) -> (f64, f64, f64) {
+fn starts(simulate: &Simulate) -> (f64, f64, f64) {
     let home = tempfile::tempdir().unwrap();
     let mut times: Vec<f64> = (0..STARTS)
         .map(|_| {
             let start = Instant::now();
-            let mut session = simulator.follow(home.path());
+            let mut session = follow(simulate, home.path());
             session.wait_for("relay-console");
             let time = start.elapsed().as_secs_f64() * 1e3;
             session.send("q");
@@ -96,11 +61,11 @@ fn main() {
         return;
     }
     let seconds = std::env::var("RELAY_CONSOLE_BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
-    let simulator = Simulator::start();
-    let (fastest, median, slowest) = starts(&simulator);
+    let simulate = Simulate::start("1");
+    let (fastest, median, slowest) = starts(&simulate);
 
     let home = tempfile::tempdir().unwrap();
-    let mut session = simulator.follow(home.path());
+    let mut session = follow(&simulate, home.path());
     session.wait_for("Waiting for you");
     session.send("\x1b[I");
     // What follows the wait (snapshot, pending calls, first estimates) is not idling.
