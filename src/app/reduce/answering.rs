@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::editor::Edit;
 use super::super::layout::inside;
-use super::super::{Answer, Answering, App, Command, Effect, Level, Mode, Side, json};
-use super::{back_to_browse, browse, rows_of, scrolled_row, sending, settle, side_mut};
+use super::super::{Answer, Answering, App, Command, Editor, Effect, Level, Mode, Side, json};
+use super::{back_to_browse, rows_of, scrolled_row, sending, settle, side_mut};
 use crate::api::tool::CallKey;
 
 /// Opens the answer to a call: an orphan draft opens too, so that its text can be read and copied.
@@ -24,7 +24,13 @@ pub(super) fn open(app: &mut App, key: &CallKey) {
     }
     let text = answer.text.clone();
     app.waiting = Some(key.clone());
-    app.mode = browse::answering_mode(key.clone(), &text);
+    app.mode = Mode::Answering(Answering {
+        key: key.clone(),
+        editor: Editor::new(&text),
+        side: Side::Editor,
+        arguments_scroll: 0,
+        earlier: None,
+    });
 }
 
 pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
@@ -277,7 +283,7 @@ pub(super) fn external_editor_closed(app: &mut App, key: &CallKey, result: Resul
                 change(app, |answering| {
                     // Too long to edit in place is not too long to send: the editor opens on it anew.
                     if !answering.editor.replace(&text) {
-                        answering.editor = super::super::Editor::new(&text);
+                        answering.editor = Editor::new(&text);
                     }
                     true
                 });

@@ -1,7 +1,7 @@
 //! Keys in the panes, in the filter and in the palette.
 
 use super::super::layout::inside;
-use super::super::{Answering, App, Command, Effect, Level, Mode, Page, PageContent, Pane, Scroll, Selection, Tab};
+use super::super::{App, Command, Effect, Level, Mode, Page, PageContent, Pane, Scroll, Selection, Tab};
 use super::{answering, page, rows_of, scrolled};
 use crate::api::run::NodeStatus;
 use crate::feed::LinkState;
@@ -289,15 +289,4 @@ pub(crate) fn palette(input: &str) -> Vec<Command> {
     }
     by_name.extend(by_doc);
     by_name
-}
-
-/// Opens an answer in the editor, at its call's arguments' beginning.
-pub(super) fn answering_mode(key: crate::api::tool::CallKey, text: &str) -> Mode {
-    Mode::Answering(Answering {
-        key,
-        editor: super::super::Editor::new(text),
-        side: super::super::Side::Editor,
-        arguments_scroll: 0,
-        earlier: None,
-    })
 }
