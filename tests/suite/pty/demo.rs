@@ -44,8 +44,7 @@ fn play(size: (u16, u16)) {
 
     // A question with options.
     session.wait_for("Waiting for you 1");
-    session.send("w\r");
-    session.wait_for("Ctrl-S");
+    session.open_answer();
     session.send("\x1b[B");
     review_and_send(&mut session);
     session.wait_for("accepted 1 of 1");

@@ -14,8 +14,7 @@ fn a_draft_survives_the_death_of_the_process_and_is_restored() {
     let home = tempfile::tempdir().unwrap();
     let mut session = follow(&simulate, home.path(), WIDE);
     session.wait_for("Waiting for you 2");
-    session.send("w\r");
-    session.wait_for("Ctrl-S");
+    session.open_answer();
     session.send("{\"half\": \"an ans");
     session.wait_for("an ans");
     session.wait_for("· saved");
@@ -41,8 +40,7 @@ fn an_answer_that_somebody_else_gave_first_is_told_and_mine_is_kept() {
     let home = tempfile::tempdir().unwrap();
     let mut session = follow(&simulate, home.path(), WIDE);
     session.wait_for("Waiting for you 2");
-    session.send("w\r");
-    session.wait_for("Ctrl-S");
+    session.open_answer();
     session.send("\"mine\"");
     session.wait_for("valid JSON");
 
@@ -74,8 +72,7 @@ fn a_second_console_says_at_once_that_it_keeps_no_drafts_and_takes_over_when_the
     let home = tempfile::tempdir().unwrap();
     let mut first = follow(&simulate, home.path(), WIDE);
     first.wait_for("Waiting for you 2");
-    first.send("w\r");
-    first.wait_for("Ctrl-S");
+    first.open_answer();
     first.send("\"of the first\"");
     first.wait_for("· saved");
 
@@ -107,8 +104,7 @@ fn a_text_of_the_first_console_that_the_second_replaces_goes_to_the_history() {
     let home = tempfile::tempdir().unwrap();
     let mut first = follow(&simulate, home.path(), WIDE);
     first.wait_for("Waiting for you 2");
-    first.send("w\r");
-    first.wait_for("Ctrl-S");
+    first.open_answer();
     let mut second = follow(&simulate, home.path(), WIDE);
     second.wait_for("NOT kept on disk");
     second.wait_for("Waiting for you 2");

@@ -153,8 +153,7 @@ fn an_external_editor_gets_the_whole_terminal_and_its_text_comes_back() {
     let environment = [("EDITOR", editor)];
     let mut session = Session::start_with(&["demo", "--speed", "10"], home.path(), WIDE, &environment);
     session.wait_for("Waiting for you 2");
-    session.send("w\r");
-    session.wait_for("Ctrl-S");
+    session.open_answer();
     session.send("\x18e");
     session.wait_for("editing");
     assert!(!session.in_alternate_screen());
@@ -173,8 +172,7 @@ fn a_signal_ends_the_program_also_while_an_external_editor_hangs() {
     let environment = [("EDITOR", "sh -c 'echo editing; read line' --")];
     let mut session = Session::start_with(&["demo", "--speed", "10"], home.path(), WIDE, &environment);
     session.wait_for("Waiting for you 2");
-    session.send("w\r");
-    session.wait_for("Ctrl-S");
+    session.open_answer();
     session.send("\x18e");
     session.wait_for("editing");
     session.signal("TERM");

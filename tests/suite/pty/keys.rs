@@ -10,8 +10,7 @@ fn every_key_is_drawn_at_once_and_not_with_the_next_second() {
     let home = tempfile::tempdir().unwrap();
     let mut session = Session::start(&["demo", "--speed", "20"], home.path(), WIDE);
     session.wait_for("Waiting for you 2");
-    session.send("w\r");
-    session.wait_for("Ctrl-S");
+    session.open_answer();
     let mut typed = String::new();
     let mut times: Vec<Duration> = Vec::new();
     for c in ('a'..='z').chain('A'..='Z') {

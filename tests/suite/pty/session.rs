@@ -197,6 +197,12 @@ impl Session {
         self.writer.flush().unwrap();
     }
 
+    /// Goes to the next waiting call and opens its answer.
+    pub(crate) fn open_answer(&mut self) {
+        self.send("w\r");
+        self.wait_for("Ctrl-S");
+    }
+
     /// Leaves the open answer with `Esc`, and waits until it is left: `Esc` and a key at once would be `Alt` and the key.
     pub(crate) fn leave_answer(&mut self) {
         // Not before the whole frame is there: what is not drawn yet would count as left.
