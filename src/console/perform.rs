@@ -1,7 +1,7 @@
 //! What effects do: reads, submissions, drafts, files, the external editor.
 //!
 //! Each waits in a task of its own and comes back as an action; none is performed on the loop. Drafts go through one
-//! thread ([`drafts`](super::drafts)), so that two saves of one draft reach the disk in order.
+//! thread ([`drafts`]), so that two saves of one draft reach the disk in order.
 
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
