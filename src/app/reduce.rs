@@ -40,7 +40,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::Paste(text) => on_paste(app, &text),
         Action::Resize(columns, rows) => on_resize(app, (columns, rows)),
         Action::WindowFocus(focus) => app.window_focus = Some(focus),
-        Action::Feed(update) => incoming::feed(app, update, out),
+        Action::Feed(update) => incoming::feed(app, update),
         Action::RunRead(result) => incoming::run_read(app, result),
         Action::PendingRead { generation, answer } => incoming::pending_read(app, generation, answer),
         Action::SubmissionProgress { request_id, progress } => sending::progress(app, request_id, &progress),

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{Answer, App, Effect, Level};
+use super::super::{Answer, App, Level};
 use super::{AUTOSAVE, SAVE_AGAIN};
 use crate::api::event::{Event, EventBody};
 use crate::api::run::{RunSnapshot, RunStatus};
@@ -10,7 +10,7 @@ use crate::api::tool::{CallKey, PendingTools};
 use crate::feed::{FeedItem, FeedUpdate, LinkState};
 use crate::store::Draft;
 
-pub(super) fn feed(app: &mut App, update: FeedUpdate, _out: &mut Vec<Effect>) {
+pub(super) fn feed(app: &mut App, update: FeedUpdate) {
     match update {
         FeedUpdate::Link(link) => link_changed(app, link),
         FeedUpdate::Snapshot { snapshot, server_date } => observe(app, &snapshot, server_date, app.run.last_seq),
