@@ -21,7 +21,7 @@
 //!
 //! The rule that must stay true: the terminal is given back as it was, however the program ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::api::run::RunStatus;
 use crate::app::Identity;
@@ -82,4 +82,12 @@ pub struct Left {
     pub terminal_gone: bool,
     /// What a thread said that panicked; inert.
     pub panic: Option<String>,
+}
+
+/// Waits until `deadline`; for ever where there is none.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
 }

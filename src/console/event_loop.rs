@@ -16,7 +16,7 @@ use super::keyboard::{Input, Keyboard};
 use super::perform::Performer;
 use super::signals::{Signal, Signals};
 use super::terminal::{SuspendedBy, Terminal};
-use super::{ConsoleConfig, Left, panics};
+use super::{ConsoleConfig, Left, panics, until};
 use crate::api::client::ClientSource;
 use crate::app::{Action, App, Effect, Level, Mode, Moment, reduce};
 use crate::feed::{Feed, FeedConfig, FeedHandle, FeedUpdate};
@@ -372,11 +372,4 @@ fn wheel(kind: crossterm::event::MouseEventKind) -> Option<Action> {
         _ => return None,
     };
     Some(Action::Key(KeyEvent::new(code, KeyModifiers::NONE)))
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
 }

@@ -3,7 +3,7 @@
 //! Owns the reader of the terminal's input and what is made of it: releases dropped, split sequences put together,
 //! line endings in pastes made one, pastes bounded. Does not know what a key means.
 //!
-//! The rule that must stay true: while the reader is closed ([`Keyboard::pause`]) nothing reads the terminal, so that
+//! The rule that must stay true: while the reader is closed ([`Keyboard::stop`]) nothing reads the terminal, so that
 //! an external editor gets every key.
 
 use std::collections::VecDeque;
@@ -14,7 +14,8 @@ use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseEvent};
 use futures_util::{Stream, StreamExt};
 
 use super::escape::{Assembled, Assembler};
-use super::hang_up::TerminalEvents;
+use super::hang_up::{self, TerminalEvents};
+use super::until;
 
 /// A pasted text larger than this, in bytes, is refused whole: half of a JSON text is worse than none. A file of any
 /// size can be inserted.
@@ -56,11 +57,14 @@ impl Keyboard<TerminalEvents> {
     /// and hide, from the next reader, the first key that comes at the same time.
     pub fn stop(&mut self) {
         self.pause();
-        // It takes nothing from the terminal: a key that has arrived is kept for whoever reads next.
-        let _ = crossterm::event::poll(std::time::Duration::ZERO);
+        // It takes nothing from the terminal: a key that has arrived is kept for whoever reads next. A terminal that is
+        // gone is never asked.
+        if !hang_up::is_gone() {
+            let _ = crossterm::event::poll(std::time::Duration::ZERO);
+        }
     }
 
-    /// Reads the terminal again after [`Keyboard::pause`].
+    /// Reads the terminal again after [`Keyboard::stop`].
     pub fn resume(&mut self) {
         self.source.get_or_insert_with(TerminalEvents::default);
     }
@@ -73,7 +77,7 @@ impl<S: Stream<Item = io::Result<Event>> + Unpin> Keyboard<S> {
     }
 
     /// Stops reading; the terminal is free for another program when this returns. Split sequences are forgotten.
-    pub fn pause(&mut self) {
+    fn pause(&mut self) {
         self.source = None;
         self.assembler = Assembler::default();
     }
@@ -148,14 +152,6 @@ async fn next_of<S: Stream<Item = io::Result<Event>> + Unpin>(source: &mut Optio
     }
 }
 
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The runtime's clock, which tests can stop.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
