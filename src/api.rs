@@ -10,25 +10,35 @@
 //! | [`event`] | one run event: the 28 published types, decoding a line, encoding it again |
 //! | [`ndjson`] | splitting bytes into lines, whatever the network cuts |
 //! | [`run`] | the run snapshot: statuses, nodes, costs |
+//! | [`step`], [`task`] | a run's steps with their tool calls; its task list |
 //! | [`tool`] | pending tool calls, questions, results and their submission |
+//! | [`workflow`] | the workflow spec as clients send it |
+//! | [`create`], [`plan`] | creating a run; compiling and linting a spec |
 //! | [`client`] | the HTTP client and its event stream |
 //! | [`retry`] | when to try again and how long to wait, as pure functions |
 //! | [`error`] | everything that can go wrong between here and the server |
 
 pub mod client;
+pub mod create;
 pub mod error;
 pub mod event;
 pub mod ids;
 pub mod ndjson;
 mod nullable;
 mod open_enum;
+pub mod plan;
 pub mod retry;
 pub mod run;
+pub mod step;
+pub mod task;
 pub mod tool;
+pub mod workflow;
 
 pub use client::{Client, ClientConfig, ClientSource, Credentials, EventStream, Reply};
+pub use create::{CreateRun, CreatedRun};
 pub use error::{Error, StreamError};
 pub use event::{Event, EventBody, ProtocolError};
-pub use ids::{CallId, NodeId, PlanHash, RequestId, RunId, ToolName};
+pub use ids::{CallId, NodeId, PlanHash, RequestId, RunId, SessionId, ToolName};
 pub use run::{NodeStatus, NodeType, Provider, RunSnapshot, RunStatus};
 pub use tool::{CallKey, PendingTools, ToolCall, ToolResult};
+pub use workflow::WorkflowSpec;

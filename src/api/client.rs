@@ -1,13 +1,12 @@
 //! The HTTP client of the runs API.
 //!
-//! Owns the requests, their headers and their time limits. Reads are tried again as [`super::retry`] says; a
-//! submission and the opening of an event stream are one attempt each, because what to do next is decided elsewhere
-//! (`submission`, `feed`). Rules: credentials go to the base URL's host and nowhere else, redirects are not followed,
+//! Owns the requests, their headers and their time limits; the calls themselves are in `endpoints`. Rules: credentials go to the base URL's host and nowhere else, redirects are not followed,
 //! this machine is never reached through a proxy, and no answer is read beyond a bound.
 
 mod answer;
 mod base_url;
 mod credentials;
+mod endpoints;
 mod source;
 mod stream;
 
@@ -15,20 +14,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, RequestBuilder, Response, Url, redirect};
+use reqwest::{RequestBuilder, Response, Url, redirect};
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
-use super::error::{Error, SettingError, TransportError, TransportKind};
-use super::ids::RunId;
+use super::error::{Error, SettingError, TransportError};
 use super::retry;
-use super::run::RunSnapshot;
-use super::tool::{PendingTools, ToolResultsReply, ToolResultsRequest};
 
 pub use base_url::{BaseUrl, DEFAULT_BASE_URL};
 pub use credentials::Credentials;
+pub use endpoints::Include;
 pub use source::ClientSource;
 pub use stream::{CancelHandle, EventStream, StreamItem};
 
@@ -79,6 +76,8 @@ impl ClientConfig {
 pub struct Reply<T> {
     /// The answer.
     pub value: T,
+    /// The answer as it came.
+    pub body: Bytes,
     /// The server's id of the request.
     pub request_id: Option<String>,
     /// The server's clock when it answered.
@@ -185,75 +184,16 @@ impl Client {
         &self.config.base_url
     }
 
-    /// Reads the run's snapshot.
-    ///
-    /// # Errors
-    /// When the server refuses, cannot be reached, or answers something else.
-    pub async fn run(&self, run: &RunId) -> Result<Reply<RunSnapshot>, Error> {
-        let reply: Reply<RunSnapshot> = self.get(&["runs", &run.to_string()], "a run").await?;
-        answer::about(reply.value.run_id, *run, "this run", reply)
-    }
-
-    /// Reads the tool calls that the run waits for.
-    ///
-    /// # Errors
-    /// When the server refuses, cannot be reached, or answers something else.
-    pub async fn pending_tools(&self, run: &RunId) -> Result<Reply<PendingTools>, Error> {
-        let reply: Reply<PendingTools> =
-            self.get(&["runs", &run.to_string(), "pending-tools"], "pending tool calls").await?;
-        answer::about(reply.value.run_id, *run, "this run's pending tool calls", reply)
-    }
-
-    /// Submits results, in one attempt: after a failure nobody knows whether it arrived, so finding out comes first
-    /// (`submission`). `request_id` stays the same for every attempt of one submission.
-    ///
-    /// # Errors
-    /// When the server refuses, cannot be reached, or answers something else.
-    pub async fn submit_tool_results(
+    /// Asks for a value, and again while that may help.
+    async fn read<T: DeserializeOwned>(
         &self,
-        run: &RunId,
-        results: &ToolResultsRequest,
-        request_id: Uuid,
-    ) -> Result<Reply<ToolResultsReply>, Error> {
-        let request = self
-            .request(Method::POST, &["runs", &run.to_string(), "tool-results"])
-            .header(REQUEST_ID_HEADER, request_id.to_string())
-            .timeout(self.config.request_timeout)
-            .json(results);
-        answer::json(self.send(request).await?, &self.config, "the outcome of a submission").await
-    }
-
-    /// Opens the run's event stream, in one attempt. There is no time limit on the stream, only on its beginning.
-    ///
-    /// # Errors
-    /// When the server refuses, cannot be reached, or answers something that is no event stream.
-    pub async fn events(&self, run: &RunId, query: &EventsQuery) -> Result<EventStream, Error> {
-        let request = self
-            .http
-            .get(query.append_to(self.config.base_url.join(&["runs", &run.to_string(), "events"])))
-            .header(ACCEPT, "application/x-ndjson");
-        let open = async {
-            let response = answer::accepted(self.send(request).await?, &self.config).await?;
-            answer::check_event_stream(&response, &self.config.base_url.host())?;
-            Ok::<Response, Error>(response)
-        };
-        match tokio::time::timeout(self.config.request_timeout, open).await {
-            Ok(response) => Ok(EventStream::new(response?, self.config.base_url.host())),
-            Err(_) => Err(Error::Transport(TransportError {
-                kind: TransportKind::Timeout,
-                host: self.config.base_url.host(),
-                cause: String::new(),
-                attempts: 1,
-            })),
-        }
-    }
-
-    async fn get<T: DeserializeOwned>(&self, path: &[&str], what: &'static str) -> Result<Reply<T>, Error> {
+        request: impl Fn() -> RequestBuilder,
+        what: &'static str,
+    ) -> Result<Reply<T>, Error> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let request =
-                self.request(Method::GET, path).header(ACCEPT, "application/json").timeout(self.config.request_timeout);
+            let request = request().header(ACCEPT, "application/json").timeout(self.config.request_timeout);
             let outcome = match self.send(request).await {
                 Ok(response) => answer::json(response, &self.config, what).await,
                 Err(error) => Err(error),
@@ -264,13 +204,9 @@ impl Client {
             };
             let wait = if self.retries { retry::after(attempts, &error, retry::jitter()) } else { None };
             let Some(wait) = wait else { return Err(error.with_attempts(attempts)) };
-            tracing::debug!(%error, ?wait, "reading {what} again");
+            tracing::debug!(%error, ?wait, "asking for {what} again");
             tokio::time::sleep(wait).await;
         }
-    }
-
-    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
-        self.http.request(method, self.config.base_url.join(path))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
@@ -310,7 +246,7 @@ mod tests {
         let base_url = BaseUrl::parse("http://127.0.0.1:1/api", false).unwrap();
         let credentials = Credentials::api_key("mr_sk_0123456789").unwrap();
         let client = Client::new(ClientConfig::new(base_url, credentials)).unwrap();
-        let shown = format!("{client:?} {:?}", client.request(Method::GET, &["runs"]));
+        let shown = format!("{client:?} {:?}", client.http.get(client.config.base_url.join(&["runs"])));
         assert!(!shown.contains("0123456789"), "{shown}");
     }
 

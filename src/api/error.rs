@@ -9,9 +9,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::event::ProtocolError;
+use super::plan::Issue;
 use super::retry;
 
-pub use body::{FieldError, Issue};
+pub use body::FieldError;
 pub(super) use body::{http_date, retry_after};
 
 /// Why a call has failed.

@@ -105,6 +105,12 @@ uuid_id!(
     "request id"
 );
 
+uuid_id!(
+    /// A session's id, which runs can be linked to. Never nil.
+    SessionId,
+    "session id"
+);
+
 macro_rules! text_id {
     ($(#[$meta:meta])* $name:ident, $what:literal, $max_bytes:expr, $valid:expr, $expected:literal) => {
         $(#[$meta])*

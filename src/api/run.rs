@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::event::Failure;
 use super::ids::{NodeId, PlanHash, RunId};
 use super::open_enum::open_enum;
+use super::step::NodeSteps;
 
 open_enum! {
     /// A run's status.
@@ -122,6 +123,9 @@ pub struct RunSnapshot {
     /// Totals over the whole run; `None` where the server sends none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<RunSummary>,
+    /// The steps of each node; only where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<NodeSteps>>,
     /// The run that started this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_run_id: Option<RunId>,
@@ -140,6 +144,7 @@ impl PartialEq for RunSnapshot {
             && self.nodes == other.nodes
             && texts(&self.outputs) == texts(&other.outputs)
             && self.summary == other.summary
+            && self.steps == other.steps
             && self.parent_run_id == other.parent_run_id
     }
 }

@@ -81,7 +81,7 @@ impl Source for Scripted {
     async fn snapshot(&self) -> Result<Reply<RunSnapshot>, Error> {
         let status = self.script.lock().unwrap().snapshots.pop_front().unwrap_or(Ok("running"))?;
         let json = format!(r#"{{"run_id":"{RUN}","status":"{status}","cost_summary":{{"total_usd_cents":0}}}}"#);
-        Ok(Reply { value: serde_json::from_str(&json).unwrap(), request_id: None, date: None })
+        Ok(Reply { value: serde_json::from_str(&json).unwrap(), body: json.into(), request_id: None, date: None })
     }
 
     async fn events(&self, query: EventsQuery) -> Result<Self::Stream, Error> {

@@ -38,6 +38,7 @@ use super::identity::Identity;
 use super::ledger::{Clock, Ledger, artifact};
 use super::scenario::Part;
 use super::script::Step;
+use super::spec;
 
 /// How long a node takes that only moves data.
 const MOMENT: Duration = Duration::from_millis(5);
@@ -312,7 +313,7 @@ impl Engine {
         if self.ended || self.tasks.values().any(|task| task.phase != Phase::Succeeded) {
             return;
         }
-        let value = |output: &super::spec::OutputSpec| {
+        let value = |output: &crate::api::workflow::OutputSpec| {
             let value = NodeId::from_wire(&output.from).and_then(|id| self.tasks.get(&id)?.output.as_ref());
             let value = value.and_then(|value| value.pointer(output.pointer.as_deref().unwrap_or_default()));
             (output.name.clone(), value.cloned().unwrap_or(Value::Null))
@@ -329,7 +330,7 @@ impl Engine {
         let Some(task) = self.tasks.get_mut(id) else { return };
         task.attempts += 1;
         // A fan-out is not begun again: its items have their own attempts.
-        let retry = task.spec.retry.filter(|_| task.spec.wire_type() != NodeType::MapFanout);
+        let retry = spec::retry(&task.spec).filter(|_| task.spec.wire_type() != NodeType::MapFanout);
         if let Some(retry) = retry.filter(|retry| task.attempts < retry.max_attempts) {
             let delay = Duration::from_millis(retry.backoff_ms << (task.attempts - 1).min(10));
             return self.give_beats(id, vec![Beat { delay, act: Act::Again }]);

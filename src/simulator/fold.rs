@@ -256,6 +256,7 @@ impl Fold {
             summary: Some(RunSummary { total_cost_cents: cost_summary.total_usd_cents, ..self.totals }),
             cost_summary: Some(cost_summary),
             nodes: Some(nodes.collect()),
+            steps: None,
             outputs: (self.ended == Some(RunStatus::Succeeded)).then(|| self.outputs.clone()),
             parent_run_id: self.parent_run_id,
         }

@@ -16,8 +16,9 @@ use sha2::{Digest, Sha256};
 use crate::api::ids::{NodeId, PlanHash};
 use crate::api::run::NodeType;
 
-use super::spec::{InputSpec, NodeSpec, OutputSpec, Spec};
+use super::spec::placeholders;
 use super::template;
+use crate::api::workflow::{InputSpec, NodeSpec, OutputSpec, Workflow};
 
 /// A node of a plan: its spec and what it depends on.
 #[derive(Debug, Clone)]
@@ -62,7 +63,7 @@ impl Plan {
     /// # Errors
     /// The first thing that is wrong with it. `scripted` says whether a script tells what the node of an id does.
     pub(crate) fn compile(json: &Value, scripted: &dyn Fn(&str) -> bool) -> Result<Self, SpecIssue> {
-        let spec = Spec::deserialize(json).map_err(|error| issue("spec", error.to_string()))?;
+        let spec = Workflow::deserialize(json).map_err(|error| issue("spec", error.to_string()))?;
         if let Some(kind) = spec.kind.as_deref().filter(|kind| *kind != "workflow") {
             return Err(issue("spec.kind", format!("is {kind:?}; only \"workflow\" is known")));
         }
@@ -90,7 +91,7 @@ impl Plan {
         Ok(Self {
             hash: hash(json)?,
             model: spec.model,
-            max_parallelism: spec.max_parallelism.unwrap_or(usize::MAX).max(1),
+            max_parallelism: spec.max_parallelism.map_or(usize::MAX, |most| most as usize).max(1),
             inputs: spec.inputs,
             nodes,
             outputs: spec.outputs,
@@ -149,7 +150,7 @@ fn check_node(
     Ok(())
 }
 
-fn dependencies(node: &NodeSpec, spec: &Spec, path: &str) -> Result<Vec<NodeId>, SpecIssue> {
+fn dependencies(node: &NodeSpec, spec: &Workflow, path: &str) -> Result<Vec<NodeId>, SpecIssue> {
     let is_node = |name: &str| spec.nodes.iter().any(|other| other.id == name);
     let is_input = |name: &str| spec.inputs.iter().any(|input| input.name == name);
     let mut found: Vec<NodeId> = Vec::new();
@@ -167,7 +168,7 @@ fn dependencies(node: &NodeSpec, spec: &Spec, path: &str) -> Result<Vec<NodeId>,
     if let Some(name) = node.items_from_input.as_deref().filter(|name| !is_input(name)) {
         return Err(issue(format!("{path}.items_from_input"), format!("{name:?} is no input of this workflow")));
     }
-    for name in node.placeholders() {
+    for name in placeholders(node) {
         if is_node(&name) {
             add(&name);
         } else if !(is_input(&name) || node.subnode.is_some() && template::is_of_item(&name)) {

@@ -28,9 +28,10 @@ use serde_json::{Map, Value};
 use super::emitted::{self, Origin};
 use super::plan::{Plan, SpecIssue};
 use super::script::{Cancel, Script, Step};
-use super::spec::ToolMode;
+use super::spec;
 use super::template;
 use crate::api::ids::{NodeId, RunId};
+use crate::api::workflow::ToolMode;
 
 /// The built-in scenarios by file name; the first is the newcomer's.
 const BUILTIN: &[(&str, &str)] = &[
@@ -243,7 +244,7 @@ fn check_script(plan: &Plan, node: &str, steps: &[Step], children: &[String]) ->
             if !declared {
                 return Err(issue(&path, format!("calls {:?}, which is no tool of the node", call.name)));
             }
-            if call.result.is_some() && spec.tool_mode() == ToolMode::Client {
+            if call.result.is_some() && spec::tool_mode(spec) == ToolMode::Client {
                 return Err(issue(&path, format!("gives a result of {:?}, which a client executes", call.name)));
             }
         }

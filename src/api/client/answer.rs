@@ -43,7 +43,7 @@ pub(super) async fn json<T: DeserializeOwned>(
         return Err(unreadable(format!("it is longer than {ANSWER_LIMIT} bytes")));
     }
     match serde_json::from_slice(&body) {
-        Ok(value) => Ok(Reply { value, request_id, date }),
+        Ok(value) => Ok(Reply { value, body, request_id, date }),
         Err(_) if !content_type.is_empty() && !media_type(&content_type).ends_with("json") => {
             Err(Error::ContentType { host, expected: "application/json", got: content_type })
         }

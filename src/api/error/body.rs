@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::StatusError;
+use crate::api::plan::Issue;
 
 /// How many characters of a body without a shape are kept as its message.
 const TEXT_KEPT: usize = 500;
@@ -29,25 +30,6 @@ impl fmt::Display for FieldError {
             Some(field) => write!(f, "{field}: {}", self.message),
             None => f.write_str(&self.message),
         }
-    }
-}
-
-/// Something wrong with a workflow spec.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Issue {
-    /// The kind of issue.
-    pub code: String,
-    /// Where in the spec.
-    pub path: String,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl fmt::Display for Issue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = [&self.path, &self.code, &self.message];
-        let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-        f.write_str(&parts.join(": "))
     }
 }
 

@@ -39,7 +39,7 @@ impl Engine {
 
     pub(super) fn continue_fan_out(&mut self, id: &NodeId) {
         let Some(task) = self.tasks.get(id) else { return };
-        let at_once = task.spec.max_parallelism.unwrap_or(usize::MAX).max(1);
+        let at_once = task.spec.max_parallelism.map_or(usize::MAX, |most| most as usize).max(1);
         let phase = |child: &NodeId| self.tasks.get(child).map_or(Phase::Failed, |task| task.phase);
         let children = task.children.clone();
         if children.iter().all(|child| phase(child) == Phase::Succeeded) {

@@ -16,9 +16,10 @@ use crate::api::tool::ToolCall;
 
 use super::super::prices;
 use super::super::script::{CallScript, Step, UsageScript};
-use super::super::spec::ToolMode;
+use super::super::spec;
 use super::Engine;
 use super::task::{Act, Beat, CallRecord, Request, Response, Task};
+use crate::api::workflow::ToolMode;
 
 /// How many characters a token has, about.
 const CHARACTERS_OF_A_TOKEN: usize = 4;
@@ -46,7 +47,7 @@ impl Engine {
             let asked = self.ask(id, task, step);
             let usage = self.usage(task, &asked);
             silence = asked.silence();
-            beats = asked.beats(usage, task.spec.tool_mode(), |value| self.render_value(task, value));
+            beats = asked.beats(usage, &spec::tool_mode(&task.spec), |value| self.render_value(task, value));
             if let Some(task) = self.tasks.get_mut(id) {
                 task.requests += 1;
             }
@@ -120,7 +121,7 @@ impl Engine {
 }
 
 impl Asked<'_> {
-    fn beats(&self, usage: Option<Usage>, mode: ToolMode, render: impl Fn(&Value) -> Value) -> Vec<Beat> {
+    fn beats(&self, usage: Option<Usage>, mode: &ToolMode, render: impl Fn(&Value) -> Value) -> Vec<Beat> {
         let mut beats = Vec::new();
         if self.streams {
             self.stream(&mut beats);
@@ -164,13 +165,13 @@ impl Asked<'_> {
         &self,
         call: &ToolCall,
         script: &CallScript,
-        mode: ToolMode,
+        mode: &ToolMode,
         render: impl Fn(&Value) -> Value,
     ) -> Option<CallRecord> {
         let scripted = script.result.is_some() || script.error.is_some();
         let executed = match mode {
             ToolMode::Client => false,
-            ToolMode::Agentic => scripted,
+            ToolMode::Agentic | ToolMode::Other(_) => scripted,
             ToolMode::Server => scripted || call.question().is_none(),
         };
         executed.then(|| CallRecord {

@@ -12,7 +12,7 @@ use crate::api::ids::{NodeId, RequestId, RunId};
 use crate::api::tool::ToolCall;
 
 use super::super::script::{Script, Step};
-use super::super::spec::NodeSpec;
+use crate::api::workflow::NodeSpec;
 
 /// Where a task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,174 @@
+//! The calls of the runs API, one method each.
+//!
+//! Owns paths, queries and what each call is tried again for. Reads and the compiler's checks change nothing and are
+//! tried again as [`crate::api::retry`] says. So is creating a run, because every attempt carries the same request id
+//! and the server treats it as the same request (`wire/README.md`, "Base URL, credentials, headers"). A submission and
+//! the opening of a stream are one attempt each: what to do next is decided elsewhere (`submission`, `feed`).
+
+use reqwest::header::ACCEPT;
+use reqwest::{Method, Response};
+use uuid::Uuid;
+
+use super::{Client, EventStream, EventsQuery, REQUEST_ID_HEADER, Reply, answer};
+use crate::api::create::{CreateRun, CreatedRun};
+use crate::api::error::{Error, TransportError, TransportKind};
+use crate::api::ids::{CallId, RunId};
+use crate::api::plan::{CompiledPlan, LintReport};
+use crate::api::run::RunSnapshot;
+use crate::api::step::{RunSteps, ToolCallDetail};
+use crate::api::task::RunTasks;
+use crate::api::tool::{PendingTools, ToolResultsReply, ToolResultsRequest};
+use crate::api::workflow::WorkflowSpec;
+
+/// What a snapshot holds besides the plain answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Include {
+    /// The steps of each node.
+    pub steps: bool,
+    /// The tool calls and results of each step.
+    pub tool_calls: bool,
+}
+
+impl Client {
+    /// Creates a run.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else. After a failure of the network it may
+    /// have created the run all the same; the same [`CreateRun`] can be sent again.
+    pub async fn create(&self, run: &CreateRun) -> Result<Reply<CreatedRun>, Error> {
+        let url = self.config.base_url.join(&["runs"]);
+        let id = run.request_id().to_string();
+        let request = || self.http.post(url.clone()).header(REQUEST_ID_HEADER, &id).json(run);
+        self.read(request, "a created run").await
+    }
+
+    /// Compiles a spec into a plan.
+    ///
+    /// # Errors
+    /// When the server refuses (its issues are in [`crate::api::error::StatusError::issues`]), cannot be reached, or
+    /// answers something else.
+    pub async fn compile(&self, spec: &WorkflowSpec) -> Result<Reply<CompiledPlan>, Error> {
+        let url = self.config.base_url.join(&["workflows", "compile"]);
+        self.read(|| self.http.post(url.clone()).json(spec), "a compiled plan").await
+    }
+
+    /// Lints a spec, and compiles it where `compile` says so.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else. What is wrong with the spec is no error:
+    /// it stands in the report.
+    pub async fn lint(&self, spec: &WorkflowSpec, compile: bool) -> Result<Reply<LintReport>, Error> {
+        let mut url = self.config.base_url.join(&["workflows", "lint"]);
+        if !compile {
+            url.query_pairs_mut().append_pair("compile", "false");
+        }
+        self.read(|| self.http.post(url.clone()).json(spec), "a lint report").await
+    }
+
+    /// Reads the run's snapshot.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else.
+    pub async fn run(&self, run: &RunId) -> Result<Reply<RunSnapshot>, Error> {
+        self.run_with(run, Include::default()).await
+    }
+
+    /// Reads the run's snapshot with its steps.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else.
+    pub async fn run_with(&self, run: &RunId, include: Include) -> Result<Reply<RunSnapshot>, Error> {
+        let mut url = self.config.base_url.join(&["runs", &run.to_string()]);
+        let wanted = [(include.steps, "steps"), (include.tool_calls, "tool_calls")];
+        let wanted: Vec<&str> = wanted.into_iter().filter_map(|(wanted, name)| wanted.then_some(name)).collect();
+        if !wanted.is_empty() {
+            url.query_pairs_mut().append_pair("include", &wanted.join(","));
+        }
+        let reply: Reply<RunSnapshot> = self.read(|| self.http.get(url.clone()), "a run").await?;
+        answer::about(reply.value.run_id, *run, "this run", reply)
+    }
+
+    /// Reads the tool calls that the run waits for.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else.
+    pub async fn pending_tools(&self, run: &RunId) -> Result<Reply<PendingTools>, Error> {
+        let url = self.config.base_url.join(&["runs", &run.to_string(), "pending-tools"]);
+        let reply: Reply<PendingTools> = self.read(|| self.http.get(url.clone()), "pending tool calls").await?;
+        answer::about(reply.value.run_id, *run, "this run's pending tool calls", reply)
+    }
+
+    /// Reads the run's steps with requests, responses and tool calls.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else.
+    pub async fn steps(&self, run: &RunId) -> Result<Reply<RunSteps>, Error> {
+        let url = self.config.base_url.join(&["runs", &run.to_string(), "steps"]);
+        self.read(|| self.http.get(url.clone()), "a run's steps").await
+    }
+
+    /// Reads one tool call with its result.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else.
+    pub async fn tool_call(&self, run: &RunId, step: u64, call: &CallId) -> Result<Reply<ToolCallDetail>, Error> {
+        let (run, step) = (run.to_string(), step.to_string());
+        let url = self.config.base_url.join(&["runs", &run, "steps", &step, "tool-calls", call.as_str()]);
+        self.read(|| self.http.get(url.clone()), "a tool call").await
+    }
+
+    /// Reads the run's task list.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else.
+    pub async fn tasks(&self, run: &RunId) -> Result<Reply<RunTasks>, Error> {
+        let url = self.config.base_url.join(&["runs", &run.to_string(), "tasks"]);
+        self.read(|| self.http.get(url.clone()), "a run's tasks").await
+    }
+
+    /// Submits results, in one attempt: after a failure nobody knows whether it arrived, so finding out comes first
+    /// (`submission`). `request_id` stays the same for every attempt of one submission.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something else.
+    pub async fn submit_tool_results(
+        &self,
+        run: &RunId,
+        results: &ToolResultsRequest,
+        request_id: Uuid,
+    ) -> Result<Reply<ToolResultsReply>, Error> {
+        let url = self.config.base_url.join(&["runs", &run.to_string(), "tool-results"]);
+        let request = self
+            .http
+            .request(Method::POST, url)
+            .header(REQUEST_ID_HEADER, request_id.to_string())
+            .timeout(self.config.request_timeout)
+            .json(results);
+        answer::json(self.send(request).await?, &self.config, "the outcome of a submission").await
+    }
+
+    /// Opens the run's event stream, in one attempt. There is no time limit on the stream, only on its beginning.
+    ///
+    /// # Errors
+    /// When the server refuses, cannot be reached, or answers something that is no event stream.
+    pub async fn events(&self, run: &RunId, query: &EventsQuery) -> Result<EventStream, Error> {
+        let request = self
+            .http
+            .get(query.append_to(self.config.base_url.join(&["runs", &run.to_string(), "events"])))
+            .header(ACCEPT, "application/x-ndjson");
+        let open = async {
+            let response = answer::accepted(self.send(request).await?, &self.config).await?;
+            answer::check_event_stream(&response, &self.config.base_url.host())?;
+            Ok::<Response, Error>(response)
+        };
+        match tokio::time::timeout(self.config.request_timeout, open).await {
+            Ok(response) => Ok(EventStream::new(response?, self.config.base_url.host())),
+            Err(_) => Err(Error::Transport(TransportError {
+                kind: TransportKind::Timeout,
+                host: self.config.base_url.host(),
+                cause: String::new(),
+                attempts: 1,
+            })),
+        }
+    }
+}
