@@ -18,8 +18,11 @@ pub mod arguments;
 pub mod demo;
 pub mod exit;
 pub mod follow;
+pub mod output;
+pub mod remote;
 pub mod session;
 pub mod simulate;
+pub mod table;
 
 pub use arguments::{Command, CommandLine};
 pub use exit::{Exit, Failure};
@@ -73,7 +76,10 @@ pub fn outcome(work: impl FnOnce() -> Result<Exit, Failure>) -> Exit {
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(exit)) => exit,
         Ok(Err(failure)) => {
-            report(&format!("{:#}", failure.error));
+            // Done early, because nobody reads the answer any more, is nothing to speak of.
+            if failure.exit != Exit::Done {
+                report(&format!("{:#}", failure.error));
+            }
             failure.exit
         }
         Err(_) => {
@@ -92,21 +98,10 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
     }
 }
 
-/// One message on standard error.
-fn report(message: &str) {
+/// One message on standard error; what is foreign in it is made inert.
+pub fn report(message: &str) {
     // Where standard error is closed there is nobody to tell.
-    let _ = writeln!(io::stderr(), "relay-console: {message}");
-}
-
-/// A text on standard output.
-///
-/// # Errors
-/// When standard output is closed.
-pub fn answer(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::internal(anyhow::Error::new(error).context("cannot write to standard output")))
+    let _ = writeln!(io::stderr(), "relay-console: {}", output::inert_lines(message));
 }
 
 /// Runs `work` with the network's tasks beside it. When it ends nothing is waited for: neither an external editor that

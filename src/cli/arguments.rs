@@ -93,30 +93,15 @@ impl FollowArguments {
     /// What the settings are resolved from.
     #[must_use]
     pub fn flags(&self) -> Flags {
-        let server = self.server.clone();
-        Flags {
-            profile: server.profile,
-            base_url: server.base_url,
-            api_key_file: server.api_key_file,
-            allow_http: server.allow_http,
-            no_proxy: server.no_proxy,
-            ..self.display.flags()
-        }
+        let Flags { profile, base_url, api_key_file, allow_http, no_proxy, .. } = self.server.flags();
+        Flags { profile, base_url, api_key_file, allow_http, no_proxy, ..self.display.flags() }
     }
 
     /// The words that bring the operator back to this run on this server, in another shell as well.
     #[must_use]
     pub fn command_to_return(&self) -> Vec<String> {
         let mut words = vec!["relay-console".to_owned(), self.run_id.to_string()];
-        let mut option = |name: &str, value: Option<String>| {
-            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
-        };
-        option("--profile", self.server.profile.clone());
-        option("--base-url", self.server.base_url.clone());
-        option("--api-key-file", self.server.api_key_file.as_ref().map(|path| path.display().to_string()));
-        for (given, name) in [(self.server.allow_http, "--allow-http"), (self.server.no_proxy, "--no-proxy")] {
-            words.extend(given.then(|| name.to_owned()));
-        }
+        words.extend(self.server.words());
         words
     }
 }
@@ -140,6 +125,31 @@ pub struct ServerArguments {
     /// Ignore the system's proxy
     #[arg(long)]
     pub no_proxy: bool,
+}
+
+impl ServerArguments {
+    /// What the settings are resolved from, with nothing said about the console.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        let Self { profile, base_url, api_key_file, allow_http, no_proxy } = self.clone();
+        Flags { profile, base_url, api_key_file, allow_http, no_proxy, ..Flags::default() }
+    }
+
+    /// The same words again, for a command that is suggested.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut option = |name: &str, value: Option<String>| {
+            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        };
+        option("--profile", self.profile.clone());
+        option("--base-url", self.base_url.clone());
+        option("--api-key-file", self.api_key_file.as_ref().map(|path| path.display().to_string()));
+        for (given, name) in [(self.allow_http, "--allow-http"), (self.no_proxy, "--no-proxy")] {
+            words.extend(given.then(|| name.to_owned()));
+        }
+        words
+    }
 }
 
 /// How the console looks and behaves.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::anyhow;
 use uuid::Uuid;
 
-use super::{Context, Exit, Failure, answer};
+use super::{Context, Exit, Failure, output, remote};
 use crate::api::client::{BaseUrl, Client, ClientConfig, ClientSource, Credentials};
 use crate::api::error::{Error, SettingError};
 use crate::api::ids::RunId;
@@ -103,7 +103,7 @@ impl Session {
         };
         let left = console::run(config, clients).await.map_err(no_terminal)?;
         if !left.terminal_gone {
-            answer(&left.summary.render())?;
+            output::text(&left.summary.render())?;
         }
         if let Some(message) = left.panic {
             return Err(Failure::internal(anyhow!("internal error: {message}")));
@@ -151,10 +151,7 @@ fn clients(server: Server, flags: Flags, directories: Directories) -> ClientSour
             Some(server) => server,
             None => read_again(&flags, &directories, &base_url)?,
         };
-        Client::new(ClientConfig {
-            use_proxy: server.use_proxy,
-            ..ClientConfig::new(server.base_url.value, server.credentials.value)
-        })
+        remote::client(server)
     })
 }
 

@@ -1,7 +1,7 @@
 //! `relay-console simulate`: the simulator alone, for trials and tests.
 
 use super::arguments::SimulateArguments;
-use super::{Context, Exit, Failure, answer, block_on};
+use super::{Context, Exit, Failure, block_on, output};
 use crate::console::signals::{Signal, Signals};
 use crate::settings::Flags;
 use crate::simulator::{Simulator, SimulatorConfig};
@@ -18,7 +18,7 @@ pub fn run(arguments: &SimulateArguments, verbosity: u8) -> Result<Exit, Failure
         // Before the line that says it is ready: whoever reads it may stop it at once.
         let mut signals = Signals::listen().map_err(Failure::internal)?;
         let simulator = Simulator::start(config).await.map_err(|error| Failure::new(Exit::Refused, error))?;
-        answer(&format!("{}\n", simulator.ready_line()))?;
+        output::text(&format!("{}\n", simulator.ready_line()))?;
         let signal = loop {
             let signal = signals.next().await;
             if signal.exit_code().is_some() {

@@ -169,7 +169,8 @@ fn columns_of(cluster: &str) -> usize {
 }
 
 /// The display columns of a text once it is inert.
-pub(super) fn width(text: &str, theme: Theme) -> usize {
+#[must_use]
+pub fn width(text: &str, theme: Theme) -> usize {
     if is_plain(text) { text.len() } else { Inert::new(text, theme).width() }
 }
 
@@ -213,6 +214,12 @@ pub(super) fn cut(text: &str, columns: usize, style: Style, theme: Theme) -> Vec
     let mut spans = inert.spans(0, end, style, theme);
     spans.push(Span::styled(theme.sign(Sign::Ellipsis), style));
     spans
+}
+
+/// One line of foreign text as inert text without a style, at most `columns` wide.
+#[must_use]
+pub fn cut_plain(text: &str, columns: usize, theme: Theme) -> String {
+    cut(text, columns, Style::new(), theme).iter().map(|span| span.content.as_ref()).collect()
 }
 
 /// Cut to `columns` and filled up with spaces on the right.

@@ -1,36 +1,11 @@
 //! The real binary without a terminal: help, refusals, exit codes, and that standard output carries only answers.
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
-use tempfile::TempDir;
+use crate::program::{Program, text};
 
 const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
-
-/// The binary in a home of its own, with nothing of the environment that these tests run in.
-struct Program {
-    home: TempDir,
-}
-
-impl Program {
-    fn new() -> Self {
-        Self { home: TempDir::new().unwrap() }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_relay-console"));
-        command.args(arguments).env_clear().env("HOME", self.home.path()).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// Exit code 2, nothing on standard output, and each phrase on standard error.
 fn assert_refused(output: &Output, phrases: &[&str]) {

@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod feed;
 mod picture;
+mod program;
 mod pty;
 mod raw_server;
 mod readme;

@@ -1,0 +1,111 @@
+//! What goes to standard output.
+//!
+//! Rules: only the answer goes there; off a terminal no escape is written and not a byte of the server's JSON changes;
+//! on a terminal what does not print shows as an escape of JSON or as a mark; whoever stops reading early ends the
+//! command quietly.
+
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use crossterm::terminal;
+
+use super::{Exit, Failure};
+use crate::app::inert;
+use crate::view::{Theme, text};
+
+/// How foreign text is shown outside the console.
+pub const PLAIN: Theme = Theme { color: false, ascii: false };
+
+/// Whether a person reads the answer.
+#[must_use]
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// The display columns of the terminal that the answer goes to; `None` where it goes elsewhere.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    if !is_terminal() {
+        return None;
+    }
+    terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0)
+}
+
+/// A text as it is.
+///
+/// # Errors
+/// When it cannot be written; with [`Exit::Done`] where nobody reads any more.
+pub fn text(answer: &str) -> Result<(), Failure> {
+    bytes(answer.as_bytes())
+}
+
+/// Bytes as they are.
+///
+/// # Errors
+/// As [`text`].
+pub fn bytes(answer: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(answer).and_then(|()| out.flush()).map_err(unwritten)
+}
+
+/// What a failure to write means for the command.
+#[must_use]
+pub fn unwritten(error: io::Error) -> Failure {
+    let exit = if error.kind() == ErrorKind::BrokenPipe { Exit::Done } else { Exit::Internal };
+    Failure::new(exit, anyhow::Error::new(error).context("cannot write to standard output"))
+}
+
+/// A server's JSON and the end of a line.
+///
+/// # Errors
+/// As [`text`].
+pub fn json(body: &[u8]) -> Result<(), Failure> {
+    if is_terminal() {
+        return text(&format!("{}\n", escaped(String::from_utf8_lossy(body).trim_end())));
+    }
+    bytes(body)?;
+    if body.ends_with(b"\n") { Ok(()) } else { bytes(b"\n") }
+}
+
+/// JSON in which everything that does not print is written as JSON's own escape: the same value for a program.
+#[must_use]
+pub fn escaped(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || c == '\t' || inert::mark(c).is_none() {
+            shown.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing into a String cannot fail.
+            let _ = write!(shown, "\\u{unit:04x}");
+        }
+    }
+    shown
+}
+
+/// Foreign text of several lines, each inert.
+#[must_use]
+pub fn inert_lines(foreign: &str) -> String {
+    let lines: Vec<String> = foreign.lines().map(|line| text::plain(line, PLAIN)).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escaped_json_prints_and_has_the_same_value() {
+        let json = "{\"a\":\"x\u{202e}y\u{e0041}\u{9b}é\u{7f}\"}";
+        let shown = escaped(json);
+        assert_eq!(shown, "{\"a\":\"x\\u202ey\\udb40\\udc41\\u009bé\\u007f\"}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&shown), value(json));
+    }
+
+    #[test]
+    fn foreign_lines_keep_their_ends_and_nothing_else_that_acts() {
+        assert_eq!(inert_lines("a\u{1b}[31m\nb\r\nc\u{200b}"), "a␛[31m\nb\nc¿");
+    }
+}

@@ -1,0 +1,65 @@
+//! The server that a command without a screen talks to.
+//!
+//! Owns making a client from the settings, and what an error of the API means for the exit code. Rule: what an operator
+//! should know about the settings is said on standard error before the first request.
+
+use anyhow::anyhow;
+
+use super::arguments::ServerArguments;
+use super::{Context, Exit, Failure, report};
+use crate::api::client::{Client, ClientConfig};
+use crate::api::error::{Class, Error};
+use crate::settings::{self, Server};
+
+/// A server to ask.
+#[derive(Debug)]
+pub struct Remote {
+    /// Its client.
+    pub client: Client,
+    /// What people call the server: the profile, else the host.
+    pub label: String,
+}
+
+impl Remote {
+    /// The server that the settings name. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the settings are refused.
+    pub fn open(server: &ServerArguments, verbosity: u8) -> Result<Self, Failure> {
+        let Context { directories, environment, files, flags, notices } = Context::new(server.flags(), verbosity)?;
+        let server = settings::server(&flags, &environment, &files, &directories)?;
+        for notice in notices.iter().chain(&server.notices) {
+            report(notice);
+        }
+        let label = server.label();
+        Ok(Self { client: client(server)?, label })
+    }
+}
+
+/// The client of this server.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn client(server: Server) -> Result<Client, Error> {
+    let Server { base_url, credentials, use_proxy, .. } = server;
+    Client::new(ClientConfig { use_proxy, ..ClientConfig::new(base_url.value, credentials.value) })
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(exit_of(error.class()), anyhow!(error))
+    }
+}
+
+/// The exit code of each class of error.
+#[must_use]
+pub fn exit_of(class: Class) -> Exit {
+    match class {
+        Class::Setting | Class::Invalid => Exit::Refused,
+        Class::Unauthorized => Exit::NotAuthorised,
+        Class::NotFound => Exit::NotFound,
+        Class::Conflict => Exit::Conflict,
+        Class::Unavailable => Exit::Unreachable,
+        Class::Protocol => Exit::Protocol,
+    }
+}
