@@ -7,15 +7,21 @@
 
 pub mod driver;
 pub mod machine;
+mod past;
+mod patience;
 mod search;
+
+use std::fmt;
 
 use uuid::Uuid;
 
+use crate::api::error::Class;
 use crate::api::ids::RunId;
 use crate::api::run::RunStatus;
 use crate::api::tool::{CallKey, ToolResultsRequest};
 
-pub use driver::submit;
+pub use driver::{submit, submit_within};
+pub use past::{PastCall, find_call};
 
 /// What is to be sent, decided by the operator and from then on unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +59,8 @@ pub struct Verdict {
     pub sends: u8,
     /// The server's own request id of its last answer.
     pub server_request_id: Option<String>,
+    /// What the last send that failed has failed with.
+    pub failure: Option<Class>,
 }
 
 impl Verdict {
@@ -90,4 +98,20 @@ pub enum CallVerdict {
         /// Why, in words; not yet inert.
         why: String,
     },
+}
+
+impl fmt::Display for CallVerdict {
+    /// In words; what the server said is in them and not yet inert.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted => f.write_str("accepted"),
+            Self::Superseded { output, error: None } => write!(f, "another answer was taken first: {output}"),
+            Self::Superseded { error: Some(error), .. } => {
+                write!(f, "another answer was taken first, an error: {error}")
+            }
+            Self::StillPending { why } => write!(f, "not taken, still waiting, safe to send again: {why}"),
+            Self::Refused { why } => write!(f, "refused: {why}"),
+            Self::Unknown { why } => write!(f, "outcome unknown: {why}"),
+        }
+    }
 }

@@ -169,7 +169,7 @@ impl Performer {
 fn not_sent(intent: &submission::Intent, why: &str) -> Verdict {
     let calls =
         intent.request.keys().map(|key| (key, CallVerdict::StillPending { why: format!("nothing was sent: {why}") }));
-    Verdict { calls: calls.collect(), status: None, sends: 0, server_request_id: None }
+    Verdict { calls: calls.collect(), status: None, sends: 0, server_request_id: None, failure: None }
 }
 
 /// One event's line as the server has it.

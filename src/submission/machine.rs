@@ -54,6 +54,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// The server's id of the request.
     pub request_id: Option<String>,
+    /// What the error means besides.
+    pub class: Class,
 }
 
 /// What a failure says about the fate of a submission.
@@ -84,6 +86,7 @@ impl From<Error> for Failure {
             why: error.to_string(),
             retry_after: error.retry_after(),
             request_id: error.request_id().map(str::to_owned),
+            class: error.class(),
         }
     }
 }
@@ -164,6 +167,7 @@ pub struct Machine {
     empty_looks: u32,
     status: Option<RunStatus>,
     server_request_id: Option<String>,
+    failure: Option<Class>,
 }
 
 impl Machine {
@@ -182,6 +186,7 @@ impl Machine {
             empty_looks: 0,
             status: None,
             server_request_id: None,
+            failure: None,
         };
         let command = machine.send(Duration::ZERO);
         (machine, command)
@@ -237,6 +242,7 @@ impl Machine {
 
     fn send_failed(&mut self, failure: Failure) -> Command {
         self.server_request_id = failure.request_id.or(self.server_request_id.take());
+        self.failure = Some(failure.class);
         self.retry_after = failure.retry_after;
         self.why = failure.why;
         // An earlier send may have arrived while this one was refused: that is worth a look.
@@ -307,13 +313,24 @@ impl Machine {
         self.finish(|_| lost(doubt, unclear, &why, &reason))
     }
 
-    fn finish(&self, mut verdict: impl FnMut(&CallKey) -> CallVerdict) -> Command {
-        Command::Finish(Verdict {
+    /// Ends it where it stands, because nobody waits any longer: what the server has not decided is unknown.
+    pub fn give_up(&self, reason: &str) -> Verdict {
+        let why = if self.why.is_empty() { reason.to_owned() } else { format!("{}; {reason}", self.why) };
+        self.verdict(|_| CallVerdict::Unknown { why: why.clone() })
+    }
+
+    fn finish(&self, verdict: impl FnMut(&CallKey) -> CallVerdict) -> Command {
+        Command::Finish(self.verdict(verdict))
+    }
+
+    fn verdict(&self, mut verdict: impl FnMut(&CallKey) -> CallVerdict) -> Verdict {
+        Verdict {
             calls: self.keys.iter().map(|key| (key.clone(), verdict(key))).collect(),
             status: self.status.clone(),
             sends: self.sends,
             server_request_id: self.server_request_id.clone(),
-        })
+            failure: self.failure,
+        }
     }
 }
 

@@ -31,7 +31,7 @@ fn intent(calls: usize) -> Intent {
 }
 
 fn failure(kind: FailureKind) -> Failure {
-    Failure { kind, why: format!("{kind:?}"), retry_after: None, request_id: None }
+    Failure { kind, why: format!("{kind:?}"), retry_after: None, request_id: None, class: Class::Unavailable }
 }
 
 fn failed(kind: FailureKind) -> Input {

@@ -1,0 +1,126 @@
+//! Reading the events that a run already has.
+//!
+//! Owns paging through them; who looks for what is the caller's. Rule: a server that keeps an answer open after its
+//! last event has nothing more to say, and is not waited for.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+
+use super::patience::Patience;
+use crate::api::client::{Client, EventsQuery, StreamItem};
+use crate::api::error::{Error, StreamError, TransportError, TransportKind};
+use crate::api::event::{Event, EventBody};
+use crate::api::ids::RunId;
+use crate::api::tool::{CallKey, StepKey, ToolResult};
+
+/// An answer that is quiet for so long without ending comes from a server that keeps it open: it has nothing more.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// The longest that the events may take to be read through, beginning to end.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Reads every event after `after_seq`, however many answers they come in, until `take` breaks off.
+pub(super) async fn read_events(
+    client: &Client,
+    run: RunId,
+    after_seq: u64,
+    patience: &Patience,
+    mut take: impl FnMut(&Event) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let read = async {
+        let mut last = after_seq;
+        loop {
+            let before = last;
+            let query = EventsQuery { after_seq: last, wait: false, ..EventsQuery::default() };
+            let mut stream = client.events(&run, &query).await?;
+            patience.renew();
+            while let Ok(Some(item)) = tokio::time::timeout(QUIET, stream.next()).await {
+                patience.renew();
+                match item {
+                    Ok(StreamItem::Event { event, .. }) if event.run_id == run => {
+                        last = last.max(event.seq);
+                        if take(&event).is_break() {
+                            return Ok(());
+                        }
+                    }
+                    // A server that keeps the answer open has nothing more.
+                    Ok(StreamItem::Keepalive) => break,
+                    Err(StreamError::Transport(error)) => return Err(Error::Transport(error)),
+                    // A line that cannot be read tells nothing of any call.
+                    Ok(_) | Err(StreamError::Protocol(_)) => {}
+                }
+            }
+            if last == before {
+                return Ok(());
+            }
+        }
+    };
+    tokio::time::timeout(TIMEOUT, read).await.unwrap_or_else(|_| {
+        let (kind, host) = (TransportKind::Timeout, client.base_url().host());
+        Err(Error::Transport(TransportError { kind, host, cause: "the events do not end".into(), attempts: 1 }))
+    })
+}
+
+/// What a run's events tell of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PastCall {
+    /// It has a result.
+    Answered {
+        /// Which call: the step that it belongs to.
+        key: CallKey,
+        /// The result.
+        result: ToolResult,
+    },
+    /// It was made or waited for, and no event has a result of it.
+    Unanswered {
+        /// Which call.
+        key: CallKey,
+    },
+    /// No event names it.
+    Unknown,
+}
+
+/// Searches the whole run for the calls that `wanted` names; the last one that was found counts.
+///
+/// # Errors
+/// When the events cannot be read.
+pub async fn find_call(
+    client: &Client,
+    run: RunId,
+    mut wanted: impl FnMut(&CallKey) -> bool,
+) -> Result<PastCall, Error> {
+    let mut found = PastCall::Unknown;
+    let take = |event: &Event| {
+        match &event.body {
+            EventBody::NodeToolCall(body) => {
+                let call = &body.tool_call;
+                let key = StepKey::new(&body.node_id, call.step, call.request_id).call(&call.tool_call.id);
+                if wanted(&key) {
+                    found = PastCall::Unanswered { key };
+                }
+            }
+            EventBody::NodeWaiting(body) => {
+                let step = StepKey::new(&body.node_id, body.waiting.step, body.waiting.request_id);
+                let mut keys = body.waiting.pending_tool_calls.iter().map(|call| step.call(&call.tool_call.id));
+                if let Some(key) = keys.find(&mut wanted) {
+                    found = PastCall::Unanswered { key };
+                }
+            }
+            EventBody::NodeToolResult(body) => {
+                let told = &body.tool_result;
+                let key = StepKey::new(&body.node_id, told.step, told.request_id).call(&told.tool_call.id);
+                if wanted(&key) {
+                    let (output, error) = (told.output.clone(), told.error.clone());
+                    let result = ToolResult { tool_call: told.tool_call.clone(), output, error };
+                    found = PastCall::Answered { key, result };
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    };
+    read_events(client, run, 0, &Patience::endless(), take).await?;
+    Ok(found)
+}
