@@ -14,6 +14,7 @@ use crate::console::panics;
 use crate::logging;
 use crate::settings::{self, Directories, Environment, Files, Flags};
 
+pub mod answer;
 pub mod arguments;
 pub mod demo;
 pub mod exit;
@@ -93,6 +94,7 @@ pub fn outcome(work: impl FnOnce() -> Result<Exit, Failure>) -> Exit {
 fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
     match command {
         Command::Follow(arguments) => follow::run(&arguments, verbosity),
+        Command::Answer(arguments) => answer::run(&arguments, verbosity),
         Command::Demo(arguments) => demo::run(&arguments, verbosity),
         Command::Simulate(arguments) => simulate::run(&arguments, verbosity),
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use super::answer::AnswerArguments;
 use crate::api::ids::RunId;
 use crate::settings::Flags;
 
@@ -66,6 +67,8 @@ impl CommandLine {
 pub enum Command {
     /// Follow a run: see it live, answer what it waits for
     Follow(FollowArguments),
+    /// Submit results of tool calls that a run waits for, without the console
+    Answer(AnswerArguments),
     /// Follow a made-up run on a server inside this program; needs no account and no network
     Demo(DemoArguments),
     /// Serve made-up runs over HTTP on this machine, for trials and tests, until stopped

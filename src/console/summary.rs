@@ -43,8 +43,7 @@ impl Summary {
         for notice in &self.notices {
             let _ = writeln!(text, "note      {notice}");
         }
-        let command: Vec<String> = self.command.iter().map(|word| quoted(word)).collect();
-        let _ = writeln!(text, "return    {}", command.join(" "));
+        let _ = writeln!(text, "return    {}", shell_line(&self.command));
         text
     }
 }
@@ -62,6 +61,13 @@ fn list(text: &mut String, name: &str, entries: &[String]) {
 fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// A command as a shell reads it back, word by word.
+#[must_use]
+pub fn shell_line(words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
 }
 
 /// The word as a shell reads it back.

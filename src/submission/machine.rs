@@ -314,6 +314,7 @@ impl Machine {
     }
 
     /// Ends it where it stands, because nobody waits any longer: what the server has not decided is unknown.
+    #[must_use]
     pub fn give_up(&self, reason: &str) -> Verdict {
         let why = if self.why.is_empty() { reason.to_owned() } else { format!("{}; {reason}", self.why) };
         self.verdict(|_| CallVerdict::Unknown { why: why.clone() })

@@ -45,7 +45,7 @@ impl Patience {
                 }
                 tokio::time::sleep_until(end).await;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             biased;

@@ -64,7 +64,8 @@ fn parts(time: Duration) -> (u64, u64, u64, u64) {
 }
 
 /// A size: `812 B`, `12.1 KiB`, `3.4 MiB`.
-pub(super) fn bytes(count: u64) -> String {
+#[must_use]
+pub fn bytes(count: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1 << 10, "KiB"), (1 << 20, "MiB"), (1 << 30, "GiB")];
     let Some((unit, name)) = UNITS.iter().rev().find(|(unit, _)| count >= *unit) else {
         return format!("{count} B");

@@ -1,5 +1,6 @@
 //! The real binary in a real pseudo-terminal, driven by keys and looked at as a person would.
 
+mod answer;
 mod demo;
 mod drafts;
 mod endings;

@@ -154,7 +154,13 @@ impl Desk {
         let calls = intent.request.keys().map(|key| (key, verdict.clone())).collect();
         self.act(Action::SubmissionEnded {
             request_id: intent.request_id,
-            verdict: Verdict { calls, status: Some(RunStatus::Running), sends: 1, server_request_id: None, failure: None },
+            verdict: Verdict {
+                calls,
+                status: Some(RunStatus::Running),
+                sends: 1,
+                server_request_id: None,
+                failure: None,
+            },
         })
     }
 
