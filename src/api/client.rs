@@ -190,23 +190,11 @@ impl Client {
         request: impl Fn() -> RequestBuilder,
         what: &'static str,
     ) -> Result<Reply<T>, Error> {
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
+        let attempt = || {
             let request = request().header(ACCEPT, "application/json").timeout(self.config.request_timeout);
-            let outcome = match self.send(request).await {
-                Ok(response) => answer::json(response, &self.config, what).await,
-                Err(error) => Err(error),
-            };
-            let error = match outcome {
-                Ok(reply) => return Ok(reply),
-                Err(error) => error,
-            };
-            let wait = if self.retries { retry::after(attempts, &error, retry::jitter()) } else { None };
-            let Some(wait) = wait else { return Err(error.with_attempts(attempts)) };
-            tracing::debug!(%error, ?wait, "asking for {what} again");
-            tokio::time::sleep(wait).await;
-        }
+            async move { answer::json(self.send(request).await?, &self.config, what).await }
+        };
+        if self.retries { retry::repeat(what, attempt).await } else { attempt().await }
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {

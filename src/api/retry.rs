@@ -1,7 +1,7 @@
 //! When a request is tried again and how long to wait, as pure functions: chance and time are arguments.
 //!
-//! Source: `wire/README.md`, "Errors". Owns no clock and no loop: [`super::client`] retries reads by it, the
-//! submission machine takes its delays from it, and the feed has a back-off of its own with a longer reach.
+//! Source: `wire/README.md`, "Errors". The one loop, [`repeat`], is what [`super::client`] reads by; the submission
+//! machine takes its delays from here, and the feed has a back-off of its own with a longer reach.
 
 use std::time::Duration;
 
@@ -47,6 +47,24 @@ pub fn after(attempts: u32, error: &Error, jitter: f64) -> Option<Duration> {
     (attempts < ATTEMPTS && error.is_retryable() && patient).then(|| delay(attempts, error.retry_after(), jitter))
 }
 
+/// Attempts `what`, and again while that may help. The error is that of the last attempt and says how many there were.
+pub(super) async fn repeat<T, F>(what: &'static str, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let error = match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let Some(wait) = after(attempts, &error, jitter()) else { return Err(error.with_attempts(attempts)) };
+        tracing::debug!(%error, ?wait, "asking for {what} again");
+        tokio::time::sleep(wait).await;
+    }
+}
+
 /// A random number in `0.0..1.0`, to be given as a jitter.
 #[must_use]
 pub fn jitter() -> f64 {
@@ -60,6 +78,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::api::error::{StatusError, TransportError, TransportKind};
 
     #[test]
     fn the_wait_starts_at_300_ms_doubles_and_stops_at_5_s() {
@@ -92,6 +111,62 @@ mod tests {
             let wait = delay(failures, None, jitter);
             prop_assert!(wait >= middle.mul_f64(0.499) && wait <= middle.mul_f64(1.501));
         }
+    }
+
+    fn status(status: u16, retry_after: Option<u64>) -> Error {
+        Error::Status(Box::new(StatusError::read(status, "", None, retry_after.map(Duration::from_secs))))
+    }
+
+    fn transport(kind: TransportKind) -> Error {
+        Error::Transport(TransportError { kind, host: "h".into(), cause: String::new(), attempts: 1 })
+    }
+
+    /// Plays these failures and then a success; gives the outcome, how often it was tried, and the time it took.
+    async fn played(failures: Vec<Error>) -> (Result<&'static str, Error>, usize, Duration) {
+        let begun = tokio::time::Instant::now();
+        let (mut failures, mut attempts) = (failures.into_iter(), 0);
+        let outcome = repeat("a test", || {
+            attempts += 1;
+            std::future::ready(failures.next().map_or(Ok("done"), Err))
+        });
+        let outcome = outcome.await;
+        (outcome, attempts, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_is_tried_three_times_with_a_wait_that_doubles() {
+        for error in [408, 429, 500, 502, 503, 504]
+            .map(|code| status(code, None))
+            .into_iter()
+            .chain([TransportKind::Connect, TransportKind::Timeout, TransportKind::Read].map(transport))
+        {
+            let (outcome, attempts, took) = played(vec![error.clone(), error.clone()]).await;
+            assert_eq!((outcome, attempts), (Ok("done"), 3), "{error}");
+            // 300 ms and 600 ms, each times 0.5 to 1.5.
+            assert!((450..=1351).contains(&took.as_millis()), "{error}: {took:?}");
+            let (outcome, attempts, _) = played(vec![error.clone(), error.clone(), error.clone()]).await;
+            let failed = outcome.unwrap_err();
+            assert_eq!((attempts, &failed), (3, &error.with_attempts(3)));
+            assert!(failed.to_string().contains("tried 3 times"), "{failed}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_pass_is_tried_once() {
+        let others = [Error::Redirect { status: 302, target: "elsewhere".into() }];
+        for error in [400, 401, 403, 404, 409, 422].map(|code| status(code, None)).into_iter().chain(others) {
+            let (outcome, attempts, took) = played(vec![error.clone()]).await;
+            assert_eq!((outcome.unwrap_err(), attempts, took), (error, 1, Duration::ZERO));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_retry_after_is_waited_for_and_one_of_more_than_a_minute_is_the_caller_s_to_show() {
+        let (outcome, attempts, took) = played(vec![status(429, Some(7)), status(503, Some(60))]).await;
+        assert_eq!((outcome, attempts, took.as_secs()), (Ok("done"), 3, 67));
+        let (outcome, attempts, took) = played(vec![status(429, Some(61))]).await;
+        assert_eq!((outcome.unwrap_err().retry_after(), attempts), (Some(Duration::from_secs(61)), 1));
+        assert_eq!(took, Duration::ZERO);
     }
 
     #[test]

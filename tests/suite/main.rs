@@ -5,6 +5,7 @@ mod answer;
 mod architecture;
 mod cli;
 mod client;
+mod endpoints;
 mod feed;
 mod picture;
 mod program;
