@@ -29,16 +29,24 @@ pub enum Error {
     Transport(TransportError),
     /// The server sends the request elsewhere. Redirects are never followed: they would take the credentials along.
     #[error(
-        "the server redirects to {target} ({status}), and redirects are not followed; if that host is right, set it as the base URL"
+        "the server redirects to {target} ({status}), and redirects are not followed; if that host is right, set it as the base URL{}",
+        tail(*attempts, request_id.as_deref())
     )]
     Redirect {
         /// The status, 3xx.
         status: u16,
         /// The host that it names, or words that say that it names none.
         target: String,
+        /// The server's id of the request.
+        request_id: Option<String>,
+        /// How often it was tried.
+        attempts: u32,
     },
     /// The answer is not of the type that was asked for.
-    #[error("expected {expected} from {host}, got {got}; check that the base URL is the API's")]
+    #[error(
+        "expected {expected} from {host}, got {got}; check that the base URL is the API's{}",
+        tail(*attempts, request_id.as_deref())
+    )]
     ContentType {
         /// The host that answered.
         host: String,
@@ -46,17 +54,31 @@ pub enum Error {
         expected: &'static str,
         /// The type that was answered.
         got: String,
+        /// The server's id of the request.
+        request_id: Option<String>,
+        /// How often it was tried.
+        attempts: u32,
     },
     /// The answer is compressed though nobody asked for it.
-    #[error("{host} answered in the encoding {encoding:?} though none was asked for; a proxy between may be the cause")]
+    #[error(
+        "{host} answered in the encoding {encoding:?} though none was asked for; a proxy between may be the cause{}",
+        tail(*attempts, request_id.as_deref())
+    )]
     Encoding {
         /// The host that answered.
         host: String,
         /// The encoding.
         encoding: String,
+        /// The server's id of the request.
+        request_id: Option<String>,
+        /// How often it was tried.
+        attempts: u32,
     },
     /// The answer cannot be read as what it should be.
-    #[error("the server's answer cannot be read as {what}: {cause}")]
+    #[error(
+        "the server's answer ({status}) cannot be read as {what}: {cause}{}",
+        tail(*attempts, request_id.as_deref())
+    )]
     Decode {
         /// What it should be.
         what: &'static str,
@@ -66,6 +88,8 @@ pub enum Error {
         status: u16,
         /// The server's id of the request.
         request_id: Option<String>,
+        /// How often it was tried.
+        attempts: u32,
     },
 }
 
@@ -138,21 +162,49 @@ impl Error {
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::Status(error) => error.request_id.as_deref(),
-            Self::Decode { request_id, .. } => request_id.as_deref(),
-            _ => None,
+            Self::Redirect { request_id, .. }
+            | Self::ContentType { request_id, .. }
+            | Self::Encoding { request_id, .. }
+            | Self::Decode { request_id, .. } => request_id.as_deref(),
+            Self::Setting(_) | Self::Transport(_) => None,
+        }
+    }
+
+    /// How often it was tried: 0 where nothing was sent.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Setting(_) => 0,
+            Self::Status(error) => error.attempts,
+            Self::Transport(error) => error.attempts,
+            Self::Redirect { attempts, .. }
+            | Self::ContentType { attempts, .. }
+            | Self::Encoding { attempts, .. }
+            | Self::Decode { attempts, .. } => *attempts,
         }
     }
 
     /// The same error, saying that it was the last of `attempts`.
     #[must_use]
-    pub(super) fn with_attempts(mut self, attempts: u32) -> Self {
+    pub(super) fn with_attempts(mut self, tried: u32) -> Self {
         match &mut self {
-            Self::Status(error) => error.attempts = attempts,
-            Self::Transport(error) => error.attempts = attempts,
-            _ => {}
+            Self::Setting(_) => {}
+            Self::Status(error) => error.attempts = tried,
+            Self::Transport(error) => error.attempts = tried,
+            Self::Redirect { attempts, .. }
+            | Self::ContentType { attempts, .. }
+            | Self::Encoding { attempts, .. }
+            | Self::Decode { attempts, .. } => *attempts = tried,
         }
         self
     }
+}
+
+/// What ends the message of every answer: how often it was tried, and the server's id of the request.
+fn tail(attempts: u32, request_id: Option<&str>) -> String {
+    let tried = if attempts > 1 { format!("; tried {attempts} times") } else { String::new() };
+    let request = request_id.map(|id| format!(" [request {id}]")).unwrap_or_default();
+    tried + &request
 }
 
 /// A setting that is refused before anything is sent. No message repeats a credential.
@@ -236,12 +288,7 @@ impl std::fmt::Display for StatusError {
         if let Some(wait) = self.retry_after {
             let _ = write!(text, "; try again in {} s", wait.as_secs());
         }
-        if self.attempts > 1 {
-            let _ = write!(text, "; tried {} times", self.attempts);
-        }
-        if let Some(id) = &self.request_id {
-            let _ = write!(text, " [request {id}]");
-        }
+        text.push_str(&tail(self.attempts, self.request_id.as_deref()));
         f.write_str(&text)
     }
 }

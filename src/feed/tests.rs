@@ -261,7 +261,8 @@ async fn a_probe_whose_answer_stays_open_has_found_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_snapshot_cannot_be_read_is_followed_by_its_events() {
-    let unreadable = || Err(Error::Decode { what: "a run", cause: "html".into(), status: 200, request_id: None });
+    let unreadable =
+        || Err(Error::Decode { what: "a run", cause: "html".into(), status: 200, request_id: None, attempts: 1 });
     for broken in [unreadable(), Err(status(500, None))] {
         let mut trial = Trial::new(vec![broken, unreadable()], vec![Ok(vec![Ev(1)]), Ok(vec![Hang]), Ok(vec![])]);
         assert_eq!(trial.until("live").await, ["connecting", "catching up 0", "1", "catching up 1", "live"]);

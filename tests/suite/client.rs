@@ -123,6 +123,22 @@ async fn a_read_is_tried_three_times_and_then_says_so() {
 }
 
 #[tokio::test]
+async fn an_answer_that_cannot_be_used_says_how_often_it_was_tried_and_the_servers_id() {
+    let id = "x-modelrelay-request-id: r-7";
+    for last in [
+        answer(302, &[id, "location: https://elsewhere.example/"], ""),
+        answer(200, &[id, "content-type: text/html"], "<html>"),
+        answer(200, &[id, "content-type: application/json", "content-encoding: gzip"], "{}"),
+        answer(200, &[id, "content-type: application/json"], "{"),
+    ] {
+        let server = RawServer::answering(vec![answer(503, &[], ""), last]).await;
+        let error = client(&server).run(&run_id()).await.unwrap_err();
+        assert_eq!((error.attempts(), error.request_id()), (2, Some("r-7")));
+        assert!(error.to_string().ends_with("; tried 2 times [request r-7]"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_read_that_cannot_succeed_is_not_tried_again() {
     for status in [400, 401, 403, 404, 409] {
         let server = RawServer::answering(vec![answer(status, &[], "{}")]).await;
@@ -151,7 +167,7 @@ async fn a_redirect_is_not_followed_and_takes_no_credentials_along() {
     for status in [301, 302, 307, 308] {
         let server = RawServer::answering(vec![answer(status, &[&location], "")]).await;
         let target = thief.address.clone();
-        let redirect = Error::Redirect { status, target: target.clone() };
+        let redirect = Error::Redirect { status, target: target.clone(), request_id: None, attempts: 1 };
         assert_eq!(client(&server).run(&run_id()).await.unwrap_err(), redirect);
         assert_eq!(events(&server).await.unwrap_err(), redirect);
         let sent = client(&server).submit_tool_results(&run_id(), &results(), Uuid::nil()).await.unwrap_err();

@@ -38,14 +38,14 @@ pub(super) async fn json<T: DeserializeOwned>(
     let date = date(response.headers());
     let content_type = header(response.headers(), CONTENT_TYPE).unwrap_or_default().to_owned();
     let (body, whole) = body(&mut response, ANSWER_LIMIT, &host).await?;
-    let unreadable = |cause: String| Error::Decode { what, cause, status, request_id: request_id.clone() };
+    let unreadable = |cause: String| Error::Decode { what, cause, status, request_id: request_id.clone(), attempts: 1 };
     if !whole {
         return Err(unreadable(format!("it is longer than {ANSWER_LIMIT} bytes")));
     }
     match serde_json::from_slice(&body) {
         Ok(value) => Ok(Reply { value, body, request_id, date }),
         Err(_) if !content_type.is_empty() && !media_type(&content_type).ends_with("json") => {
-            Err(Error::ContentType { host, expected: "application/json", got: content_type })
+            Err(Error::ContentType { host, expected: "application/json", got: content_type, request_id, attempts: 1 })
         }
         Err(error) => Err(unreadable(config.credentials.redact(error.to_string()))),
     }
@@ -58,7 +58,7 @@ pub(super) fn about<T>(answered: RunId, asked: RunId, what: &'static str, reply:
         return Ok(reply);
     }
     let cause = format!("it is about the run {answered}");
-    Err(Error::Decode { what, cause, status: 200, request_id: reply.request_id })
+    Err(Error::Decode { what, cause, status: 200, request_id: reply.request_id, attempts: 1 })
 }
 
 /// Lets a 2xx answer in plain encoding through.
@@ -68,7 +68,8 @@ pub(super) async fn accepted(mut response: Response, config: &ClientConfig) -> R
         let target = header(response.headers(), LOCATION)
             .and_then(|location| response.url().join(location).ok())
             .map_or_else(|| "nowhere".to_owned(), |url| host_of(&url));
-        return Err(Error::Redirect { status: status.as_u16(), target });
+        let request_id = request_id(response.headers());
+        return Err(Error::Redirect { status: status.as_u16(), target, request_id, attempts: 1 });
     }
     if !status.is_success() {
         let request_id = request_id(response.headers());
@@ -86,7 +87,13 @@ pub(super) async fn accepted(mut response: Response, config: &ClientConfig) -> R
     }
     match header(response.headers(), CONTENT_ENCODING) {
         Some(encoding) if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") => {
-            Err(Error::Encoding { host: config.base_url.host(), encoding: encoding.to_owned() })
+            let request_id = request_id(response.headers());
+            Err(Error::Encoding {
+                host: config.base_url.host(),
+                encoding: encoding.to_owned(),
+                request_id,
+                attempts: 1,
+            })
         }
         _ => Ok(response),
     }
@@ -99,7 +106,8 @@ pub(super) fn check_event_stream(response: &Response, host: &str) -> Result<(), 
         return Ok(());
     }
     let got = if content_type.is_empty() { "no content type".to_owned() } else { content_type.to_owned() };
-    Err(Error::ContentType { host: host.to_owned(), expected: "application/x-ndjson", got })
+    let request_id = request_id(response.headers());
+    Err(Error::ContentType { host: host.to_owned(), expected: "application/x-ndjson", got, request_id, attempts: 1 })
 }
 
 /// The server's id of the request, by either header.

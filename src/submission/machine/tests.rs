@@ -196,7 +196,7 @@ fn errors_of_the_client_mean_what_they_say_about_the_submission() {
     let (kind, host, cause) = (TransportKind::Timeout, "h".into(), String::new());
     let network = Error::Transport(TransportError { kind, host, cause, attempts: 1 });
     assert_eq!(Failure::from(network).kind, Unclear);
-    let unreadable = Error::Decode { what: "x", cause: "y".into(), status: 200, request_id: None };
+    let unreadable = Error::Decode { what: "x", cause: "y".into(), status: 200, request_id: None, attempts: 1 };
     assert_eq!(Failure::from(unreadable).kind, Unclear);
     assert_eq!(Failure::from(Error::Setting(SettingError::MissingCredentials)).kind, Final);
 }
