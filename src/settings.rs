@@ -16,6 +16,7 @@
 //! [profiles.prod]
 //! api_key = "mr_sk_…"               # or: token = "…"
 //! base_url = "https://api.modelrelay.ai/api/v1"   # optional
+//! customer_id = "…"                 # optional: the customer that calls are attributed to
 //!
 //! [prices]                          # for estimates, where the run itself has not shown what a model costs
 //! "anthropic/claude-sonnet-4-5" = { input_cents_per_million = 300, output_cents_per_million = 1500 }
@@ -30,7 +31,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use secrecy::SecretString;
 
-use crate::api::client::{BaseUrl, Credentials};
+use crate::api::client::{BaseUrl, ClientConfig, Credentials};
 
 pub mod directories;
 mod error;
@@ -38,13 +39,15 @@ mod file;
 mod reading;
 mod resolve;
 mod source;
+mod survey;
 
 pub use directories::Directories;
 pub use error::{KeyOfAnotherServer, SettingsError};
 pub use file::Price;
-pub use reading::load;
+pub use reading::{environment, files, load};
 pub use resolve::{preferences, resolve, server};
 pub use source::{Source, Sourced};
+pub use survey::{FileState, Survey, masked, survey};
 
 /// The environment variable of a secret key.
 pub const API_KEY_VARIABLE: &str = "MODELRELAY_API_KEY";
@@ -63,6 +66,8 @@ pub struct Flags {
     pub base_url: Option<String>,
     /// `--api-key-file`
     pub api_key_file: Option<PathBuf>,
+    /// `--customer`
+    pub customer_id: Option<String>,
     /// `--allow-http`
     pub allow_http: bool,
     /// `--no-proxy`
@@ -130,6 +135,8 @@ pub struct Server {
     pub base_url: Sourced<BaseUrl>,
     /// What the server is shown.
     pub credentials: Sourced<Credentials>,
+    /// The customer that calls are attributed to.
+    pub customer_id: Option<Sourced<String>>,
     /// Whether the system's proxy is used.
     pub use_proxy: bool,
     /// What the operator should know and nothing fails for, each a sentence.
@@ -144,6 +151,16 @@ impl Server {
             return profile.value.clone();
         }
         self.base_url.value.host()
+    }
+
+    /// What a client of this server is built from.
+    #[must_use]
+    pub fn client_config(&self) -> ClientConfig {
+        ClientConfig {
+            customer_id: self.customer_id.as_ref().map(|customer| customer.value.clone()),
+            use_proxy: self.use_proxy,
+            ..ClientConfig::new(self.base_url.value.clone(), self.credentials.value.clone())
+        }
     }
 }
 

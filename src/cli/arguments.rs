@@ -96,8 +96,14 @@ impl FollowArguments {
     /// What the settings are resolved from.
     #[must_use]
     pub fn flags(&self) -> Flags {
-        let Flags { profile, base_url, api_key_file, allow_http, no_proxy, .. } = self.server.flags();
-        Flags { profile, base_url, api_key_file, allow_http, no_proxy, ..self.display.flags() }
+        let display = self.display.flags();
+        Flags {
+            no_output: display.no_output,
+            ascii: display.ascii,
+            mouse: display.mouse,
+            idle_timeout: display.idle_timeout,
+            ..self.server.flags()
+        }
     }
 
     /// The words that bring the operator back to this run on this server, in another shell as well.
@@ -122,6 +128,9 @@ pub struct ServerArguments {
     /// Read the secret key from this file
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
+    /// Attribute calls to this customer
+    #[arg(long, value_name = "ID")]
+    pub customer: Option<String>,
     /// Allow plain http to a host that is not this machine
     #[arg(long)]
     pub allow_http: bool,
@@ -134,8 +143,8 @@ impl ServerArguments {
     /// What the settings are resolved from, with nothing said about the console.
     #[must_use]
     pub fn flags(&self) -> Flags {
-        let Self { profile, base_url, api_key_file, allow_http, no_proxy } = self.clone();
-        Flags { profile, base_url, api_key_file, allow_http, no_proxy, ..Flags::default() }
+        let Self { profile, base_url, api_key_file, customer, allow_http, no_proxy } = self.clone();
+        Flags { profile, base_url, api_key_file, customer_id: customer, allow_http, no_proxy, ..Flags::default() }
     }
 
     /// The same words again, for a command that is suggested.
@@ -148,6 +157,7 @@ impl ServerArguments {
         option("--profile", self.profile.clone());
         option("--base-url", self.base_url.clone());
         option("--api-key-file", self.api_key_file.as_ref().map(|path| path.display().to_string()));
+        option("--customer", self.customer.clone());
         for (given, name) in [(self.allow_http, "--allow-http"), (self.no_proxy, "--no-proxy")] {
             words.extend(given.then(|| name.to_owned()));
         }

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use super::arguments::ServerArguments;
 use super::{Context, Exit, Failure, report};
-use crate::api::client::{Client, ClientConfig};
+use crate::api::client::Client;
 use crate::api::error::{Class, Error};
 use crate::settings::{self, Server};
 
@@ -32,7 +32,7 @@ impl Remote {
             report(notice);
         }
         let label = server.label();
-        Ok(Self { client: client(server)?, label })
+        Ok(Self { client: client(&server)?, label })
     }
 }
 
@@ -40,9 +40,8 @@ impl Remote {
 ///
 /// # Errors
 /// When it cannot be built.
-pub fn client(server: Server) -> Result<Client, Error> {
-    let Server { base_url, credentials, use_proxy, .. } = server;
-    Client::new(ClientConfig { use_proxy, ..ClientConfig::new(base_url.value, credentials.value) })
+pub fn client(server: &Server) -> Result<Client, Error> {
+    Client::new(server.client_config())
 }
 
 impl From<Error> for Failure {

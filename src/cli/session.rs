@@ -151,7 +151,7 @@ fn clients(server: Server, flags: Flags, directories: Directories) -> ClientSour
             Some(server) => server,
             None => read_again(&flags, &directories, &base_url)?,
         };
-        remote::client(server)
+        remote::client(&server)
     })
 }
 

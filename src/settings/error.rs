@@ -12,7 +12,7 @@ use super::{API_KEY_VARIABLE, TOKEN_VARIABLE};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// A file is there and cannot be read.
-    #[error("cannot read {}: {reason}", path.display())]
+    #[error("cannot read {}: {reason}; mend that, or move the file away", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -20,7 +20,7 @@ pub enum SettingsError {
         reason: String,
     },
     /// A file is not what it should be.
-    #[error("{}, line {line}, column {column}: {message}", path.display())]
+    #[error("{}, line {line}, column {column}: {message}; mend that line", path.display())]
     Toml {
         /// The file.
         path: PathBuf,
@@ -89,6 +89,9 @@ pub enum SettingsError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A customer id that cannot be sent.
+    #[error("the customer id from {0} has a character in it that cannot be sent; copy it again")]
+    Customer(Source),
     /// A variable that is not text.
     #[error("the environment variable {0} is not valid UTF-8; set it again")]
     NotText(&'static str),

@@ -36,6 +36,7 @@ struct OwnProfile {
     api_key: Option<SecretString>,
     token: Option<SecretString>,
     base_url: Option<String>,
+    customer_id: Option<String>,
 }
 
 /// The vendor's file, as far as we need it.
@@ -52,6 +53,9 @@ pub(super) struct Profile {
     pub(super) api_key: Option<SecretString>,
     pub(super) token: Option<SecretString>,
     pub(super) base_url: Option<String>,
+    /// Ours only: the vendor's file has no such field, and one that it may have one day is not known to mean this.
+    #[serde(skip)]
+    pub(super) customer_id: Option<String>,
 }
 
 impl OwnConfig {
@@ -74,8 +78,13 @@ impl OwnConfig {
     }
 
     pub(super) fn profile(&self, name: &str) -> Option<Profile> {
-        let OwnProfile { api_key, token, base_url } = self.profiles.get(name)?;
-        Some(Profile { api_key: api_key.clone(), token: token.clone(), base_url: base_url.clone() })
+        let OwnProfile { api_key, token, base_url, customer_id } = self.profiles.get(name)?;
+        Some(Profile {
+            api_key: api_key.clone(),
+            token: token.clone(),
+            base_url: base_url.clone(),
+            customer_id: customer_id.clone(),
+        })
     }
 
     pub(super) fn profile_names(&self) -> impl Iterator<Item = &String> {

@@ -20,18 +20,30 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// # Errors
 /// When a variable is not text. A file that cannot be read is only an error if it is needed.
 pub fn load(flags: &Flags, directories: &Directories) -> Result<(Environment, Files), SettingsError> {
-    let environment = Environment {
+    Ok((environment()?, files(flags, directories)))
+}
+
+/// Reads the environment.
+///
+/// # Errors
+/// When a variable is not text.
+pub fn environment() -> Result<Environment, SettingsError> {
+    Ok(Environment {
         api_key: variable(API_KEY_VARIABLE)?.map(SecretString::from),
         token: variable(TOKEN_VARIABLE)?.map(SecretString::from),
         base_url: variable(BASE_URL_VARIABLE)?,
         no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-    };
-    let files = Files {
+    })
+}
+
+/// Reads the files that `flags` and the XDG directories name.
+#[must_use]
+pub fn files(flags: &Flags, directories: &Directories) -> Files {
+    Files {
         own: read_if_there(&directories.own_config()),
         vendor: read_if_there(&directories.vendor_config()),
         api_key: flags.api_key_file.as_deref().map(read),
-    };
-    Ok((environment, files))
+    }
 }
 
 fn variable(name: &'static str) -> Result<Option<String>, SettingsError> {

@@ -61,48 +61,58 @@ pub fn server(
 ) -> Result<Server, SettingsError> {
     let chosen = choose_profile(flags, files)?;
     let base_url = base_url(flags, environment, chosen.profile.as_ref())?;
+    let credentials = match credentials_at_hand(environment, files) {
+        Some(credentials) => credentials?,
+        None => credentials_of_profile(&chosen, &base_url, directories)?,
+    };
+    let customer_id = customer_id(flags, chosen.profile.as_ref())?;
+    let notices = notices(files, &chosen, &credentials.source);
+    let profile = chosen.profile.map(|profile| Sourced::new(profile.name, profile.chosen_by));
+    Ok(Server { profile, base_url, credentials, customer_id, use_proxy: !flags.no_proxy, notices })
+}
+
+/// What the operator should know and nothing fails for.
+pub(super) fn notices(files: &Files, chosen: &Choice, used: &Source) -> Vec<String> {
     let mut notices = Vec::new();
-    let credentials = credentials(environment, files, &chosen, &base_url, directories)?;
     if let Some(profile) = &chosen.profile
         && profile.has_credential()
-        && credentials.source != profile.source()
+        && *used != profile.source()
     {
-        notices.push(format!("the credentials come from {}, not from {}", credentials.source, profile.source()));
+        notices.push(format!("the credentials come from {used}, not from {}", profile.source()));
     }
     if let (Some(problem), false) = (&chosen.vendor_problem, chosen.profile.is_some()) {
         notices.push(format!("{problem}; it is not used"));
     }
-    notices.extend(exposed_files(files, &credentials.source));
-    let profile = chosen.profile.map(|profile| Sourced::new(profile.name, profile.chosen_by));
-    Ok(Server { profile, base_url, credentials, use_proxy: !flags.no_proxy, notices })
+    notices.extend(exposed_files(files, used));
+    notices
 }
 
 /// A profile, where it stands, and what chose it.
-struct ChosenProfile {
-    name: String,
+pub(super) struct ChosenProfile {
+    pub(super) name: String,
     path: PathBuf,
-    chosen_by: Source,
+    pub(super) chosen_by: Source,
     profile: Profile,
 }
 
 impl ChosenProfile {
-    fn source(&self) -> Source {
+    pub(super) fn source(&self) -> Source {
         Source::Profile { name: self.name.clone(), path: self.path.clone() }
     }
 
-    fn has_credential(&self) -> bool {
+    pub(super) fn has_credential(&self) -> bool {
         [&self.profile.api_key, &self.profile.token].iter().any(|secret| present(secret.as_ref()).is_some())
     }
 }
 
 /// The outcome of looking for a profile.
-struct Choice {
-    profile: Option<ChosenProfile>,
+pub(super) struct Choice {
+    pub(super) profile: Option<ChosenProfile>,
     /// Why the vendor's file could not be looked into.
     vendor_problem: Option<SettingsError>,
 }
 
-fn choose_profile(flags: &Flags, files: &Files) -> Result<Choice, SettingsError> {
+pub(super) fn choose_profile(flags: &Flags, files: &Files) -> Result<Choice, SettingsError> {
     let own = files.own.as_ref().map(OwnConfig::read).transpose()?.unwrap_or_default();
     let (vendor, vendor_problem) = match files.vendor.as_ref().map(VendorConfig::read).transpose() {
         Ok(vendor) => (vendor.unwrap_or_default(), None),
@@ -137,7 +147,7 @@ fn choose_profile(flags: &Flags, files: &Files) -> Result<Choice, SettingsError>
     Err(SettingsError::UnknownProfile { name, by: chosen_by, known })
 }
 
-fn base_url(
+pub(super) fn base_url(
     flags: &Flags,
     environment: &Environment,
     profile: Option<&ChosenProfile>,
@@ -167,23 +177,28 @@ fn parse_url(text: &str, source: &Source, allow_http: bool) -> Result<BaseUrl, S
     })
 }
 
-fn credentials(
+/// The credentials that a flag or the environment gives, if any does.
+pub(super) fn credentials_at_hand(
     environment: &Environment,
     files: &Files,
+) -> Option<Result<Sourced<Credentials>, SettingsError>> {
+    if let Some(file) = &files.api_key {
+        let key = text_of(file).map(|text| Credentials::ApiKey(SecretString::from(text.trim())));
+        return Some(key.and_then(|key| checked(key, Source::Flag("--api-key-file"))));
+    }
+    if let Some(key) = present(environment.api_key.as_ref()) {
+        return Some(checked(Credentials::ApiKey(key), Source::Environment(API_KEY_VARIABLE)));
+    }
+    let token = present(environment.token.as_ref())?;
+    Some(checked(Credentials::Token(token), Source::Environment(TOKEN_VARIABLE)))
+}
+
+/// The credentials of the chosen profile, which may go to its own base URL only.
+pub(super) fn credentials_of_profile(
     chosen: &Choice,
     base_url: &Sourced<BaseUrl>,
     directories: &Directories,
 ) -> Result<Sourced<Credentials>, SettingsError> {
-    if let Some(file) = &files.api_key {
-        let source = Source::Flag("--api-key-file");
-        return checked(Credentials::ApiKey(SecretString::from(text_of(file)?.trim())), source);
-    }
-    if let Some(key) = present(environment.api_key.as_ref()) {
-        return checked(Credentials::ApiKey(key), Source::Environment(API_KEY_VARIABLE));
-    }
-    if let Some(token) = present(environment.token.as_ref()) {
-        return checked(Credentials::Token(token), Source::Environment(TOKEN_VARIABLE));
-    }
     let none = |because| SettingsError::NoCredentials { config: directories.own_config(), because };
     let Some(profile) = &chosen.profile else {
         return Err(none(chosen.vendor_problem.as_ref().map(ToString::to_string)));
@@ -204,6 +219,25 @@ fn credentials(
         })));
     }
     checked(found, profile.source())
+}
+
+/// The customer that calls are attributed to: by flag, else by the profile. A blank one says nothing.
+pub(super) fn customer_id(
+    flags: &Flags,
+    profile: Option<&ChosenProfile>,
+) -> Result<Option<Sourced<String>>, SettingsError> {
+    let of_profile = profile.and_then(|profile| Some((profile.profile.customer_id.as_deref()?, profile.source())));
+    let given = [flags.customer_id.as_deref().map(|id| (id, Source::Flag("--customer"))), of_profile];
+    let Some((id, from)) =
+        given.into_iter().flatten().map(|(id, from)| (id.trim(), from)).find(|(id, _)| !id.is_empty())
+    else {
+        return Ok(None);
+    };
+    if id.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        Ok(Some(Sourced::new(id.to_owned(), from)))
+    } else {
+        Err(SettingsError::Customer(from))
+    }
 }
 
 /// The secret without the white space around it, unless there is nothing else.

@@ -353,3 +353,60 @@ fn preferences_need_no_credentials_and_carry_the_prices() {
     assert!(!set.include_output && !set.color && set.ascii && set.mouse);
     assert_eq!(set.idle_timeout, Duration::from_secs(3));
 }
+
+#[test]
+fn calls_are_attributed_to_the_customer_of_the_flag_else_to_the_profiles() {
+    let own = "current_profile = \"a\"\n[profiles.a]\napi_key = \"mr_sk_1\"\ncustomer_id = \" customer-7 \"";
+    let customer = |sources: &Sources| sources.resolve().map(|settings| settings.server.customer_id);
+    let of_profile = Sources { own, ..Sources::default() };
+    let source = Source::Profile { name: "a".into(), path: OWN.into() };
+    assert_eq!(customer(&of_profile).unwrap().unwrap(), settings::Sourced::new("customer-7".to_owned(), source));
+    let flag = |id: &str| Flags { customer_id: Some(id.into()), ..Flags::default() };
+    let by_flag = Sources { flags: flag("customer-8"), ..of_profile.clone() };
+    assert_eq!(customer(&by_flag).unwrap().unwrap().value, "customer-8");
+    assert_eq!(by_flag.resolve().unwrap().server.client_config().customer_id.as_deref(), Some("customer-8"));
+    let wrong = customer(&Sources { flags: flag("a\nb"), ..of_profile }).unwrap_err();
+    assert_eq!(wrong, SettingsError::Customer(Source::Flag("--customer")));
+    let vendor = own.replace("\" customer-7 \"", "7");
+    let of_vendor = Sources { vendor: &vendor, ..Sources::default() };
+    assert_eq!(customer(&of_vendor).unwrap(), None, "the vendor's file has no such field");
+}
+
+fn survey(sources: &Sources) -> settings::Survey {
+    settings::survey(&sources.flags, &sources.environment(), &sources.files(), &directories())
+}
+
+#[test]
+fn one_wrong_setting_does_not_hide_the_others_from_a_survey() {
+    let broken = Sources { own: "a = =", api_key: "mr_sk_1", ..Sources::default() };
+    let found = survey(&broken);
+    assert!(matches!(&found.own, settings::FileState::Wrong(SettingsError::Toml { line: 1, .. })), "{:?}", found.own);
+    assert!(found.profile.is_err());
+    assert!(found.base_url.is_none(), "the profile that cannot be read may say another");
+    assert_eq!(found.credentials.unwrap().unwrap().source, Source::Environment("MODELRELAY_API_KEY"));
+    let with_url = Sources { base_url: "https://lab.example", ..broken };
+    assert_eq!(survey(&with_url).base_url.unwrap().unwrap().value.as_str(), "https://lab.example");
+    let bad_key = survey(&Sources { api_key: "mr_pk_1", vendor: TWO_PROFILES, ..Sources::default() });
+    assert_eq!(bad_key.profile.unwrap().unwrap().value, "prod");
+    assert!(bad_key.base_url.unwrap().is_ok());
+    assert!(matches!(bad_key.credentials, Some(Err(SettingsError::PublishableKey(_)))));
+    assert_eq!(bad_key.vendor, settings::FileState::Present(vec!["lab".into(), "prod".into()]));
+    assert_eq!(bad_key.own, settings::FileState::Absent);
+}
+
+#[test]
+fn a_survey_agrees_with_what_a_command_resolves_and_names_what_is_passed_over() {
+    let sources = Sources { api_key: "mr_sk_1", token: "t", vendor: TWO_PROFILES, ..Sources::default() };
+    let (found, server) = (survey(&sources), sources.resolve().unwrap().server);
+    assert_eq!(found.profile.unwrap(), server.profile);
+    assert_eq!(found.base_url.unwrap().unwrap(), server.base_url);
+    assert_eq!(found.credentials.unwrap().unwrap().source, server.credentials.source);
+    assert_eq!(found.customer_id.unwrap().unwrap(), server.customer_id);
+    assert_eq!(found.notices, server.notices);
+    assert_eq!(
+        found.passed_over,
+        [Source::Environment("MODELRELAY_TOKEN"), Source::Profile { name: "prod".into(), path: VENDOR.into() }]
+    );
+    let refused = Sources { flags: base_url("https://evil.example"), vendor: TWO_PROFILES, ..Sources::default() };
+    assert_eq!(survey(&refused).credentials.unwrap().unwrap_err(), refused.resolve().unwrap_err());
+}

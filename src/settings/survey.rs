@@ -1,0 +1,144 @@
+//! Every setting by itself, each with its source or with what is wrong with it: what `doctor` reports.
+//!
+//! Owns no rule about which source wins: those are `resolve`'s, used here one by one, so that one wrong setting does
+//! not hide the others. The rules that must stay true: where a profile cannot be settled, nothing is guessed in its
+//! place, or a key might go to a server that it does not belong to; and of a secret at most its kind and its last four
+//! characters are shown.
+
+use secrecy::ExposeSecret;
+
+use super::file::{OwnConfig, VendorConfig, text_of};
+use super::resolve::{self, Choice};
+use super::{
+    API_KEY_VARIABLE, Directories, Environment, Files, Flags, Preferences, SettingsError, Source, Sourced,
+    TOKEN_VARIABLE, TextFile,
+};
+use crate::api::client::{BaseUrl, Credentials};
+
+/// Shorter secrets show no end: four characters of them would be a good part of the whole.
+const TAIL_FROM: usize = 20;
+
+/// What each setting is. A field is `None` where it may stand in a profile that could not be settled.
+#[derive(Debug)]
+pub struct Survey {
+    /// The profile that was chosen, and by what.
+    pub profile: Result<Option<Sourced<String>>, SettingsError>,
+    /// The base URL.
+    pub base_url: Option<Result<Sourced<BaseUrl>, SettingsError>>,
+    /// What the server is shown.
+    pub credentials: Option<Result<Sourced<Credentials>, SettingsError>>,
+    /// The customer that calls are attributed to.
+    pub customer_id: Option<Result<Option<Sourced<String>>, SettingsError>>,
+    /// How the console looks and behaves.
+    pub preferences: Result<Preferences, SettingsError>,
+    /// Where further credentials stand, which something before them overrides.
+    pub passed_over: Vec<Source>,
+    /// What the operator should know and nothing fails for, each a sentence.
+    pub notices: Vec<String>,
+    /// Our own configuration file.
+    pub own: FileState,
+    /// The vendor CLI's configuration file.
+    pub vendor: FileState,
+    /// The file that `--api-key-file` names, if it does.
+    pub api_key: Option<FileState>,
+}
+
+/// What was found of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileState {
+    /// There is none.
+    Absent,
+    /// It can be used; the profiles that it holds.
+    Present(Vec<String>),
+    /// It is there and cannot be used.
+    Wrong(SettingsError),
+}
+
+/// Looks at every setting by itself.
+#[must_use]
+pub fn survey(flags: &Flags, environment: &Environment, files: &Files, directories: &Directories) -> Survey {
+    let choice = resolve::choose_profile(flags, files);
+    let settled = choice.as_ref().ok();
+    // A flag or the environment is before any profile; without one, an unknown profile leaves the base URL unknown.
+    let said_before = flags.base_url.is_some() || environment.base_url.is_some();
+    let base_url = (settled.is_some() || said_before)
+        .then(|| resolve::base_url(flags, environment, settled.and_then(|choice| choice.profile.as_ref())));
+    let credentials = resolve::credentials_at_hand(environment, files).or_else(|| {
+        let base_url = base_url.as_ref()?.as_ref().ok()?;
+        Some(resolve::credentials_of_profile(settled?, base_url, directories))
+    });
+    let customer_id = (settled.is_some() || flags.customer_id.is_some())
+        .then(|| resolve::customer_id(flags, settled.and_then(|choice| choice.profile.as_ref())));
+    let used = credentials.as_ref().and_then(|credentials| Some(credentials.as_ref().ok()?.source.clone()));
+    Survey {
+        notices: settled
+            .zip(used.as_ref())
+            .map(|(choice, used)| resolve::notices(files, choice, used))
+            .unwrap_or_default(),
+        passed_over: used.map(|used| passed_over(environment, settled, &used)).unwrap_or_default(),
+        base_url,
+        credentials,
+        customer_id,
+        preferences: resolve::preferences(flags, environment, files),
+        own: file_state(files.own.as_ref(), |file| {
+            OwnConfig::read(file).map(|config| config.profile_names().cloned().collect())
+        }),
+        vendor: file_state(files.vendor.as_ref(), |file| {
+            VendorConfig::read(file).map(|config| config.profiles.keys().cloned().collect())
+        }),
+        api_key: files.api_key.as_ref().map(|file| file_state(Some(file), |file| text_of(file).map(|_| Vec::new()))),
+        profile: choice.map(|choice| choice.profile.map(|profile| Sourced::new(profile.name, profile.chosen_by))),
+    }
+}
+
+fn file_state(
+    file: Option<&TextFile>,
+    read: impl FnOnce(&TextFile) -> Result<Vec<String>, SettingsError>,
+) -> FileState {
+    match file.map(read) {
+        None => FileState::Absent,
+        Some(Ok(profiles)) => FileState::Present(profiles),
+        Some(Err(error)) => FileState::Wrong(error),
+    }
+}
+
+fn passed_over(environment: &Environment, choice: Option<&Choice>, used: &Source) -> Vec<Source> {
+    let of_profile = choice.and_then(|choice| choice.profile.as_ref()).filter(|profile| profile.has_credential());
+    [
+        environment.api_key.as_ref().map(|_| Source::Environment(API_KEY_VARIABLE)),
+        environment.token.as_ref().map(|_| Source::Environment(TOKEN_VARIABLE)),
+        of_profile.map(resolve::ChosenProfile::source),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|source| source != used)
+    .collect()
+}
+
+/// Credentials as they may be shown: of what kind, and how they end, so that two can be told apart and none be used.
+#[must_use]
+pub fn masked(credentials: &Credentials) -> String {
+    let (kind, secret) = match credentials {
+        Credentials::ApiKey(secret) => ("key", secret.expose_secret()),
+        Credentials::Token(secret) => ("token", secret.expose_secret()),
+    };
+    let start = if secret.starts_with("mr_sk_") { "mr_sk_" } else { "" };
+    let end = secret.char_indices().nth_back(3).map_or("", |(at, _)| &secret[at..]);
+    let end = if secret.chars().count() >= TAIL_FROM { end } else { "" };
+    format!("{kind} {start}…{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_secret_shows_its_kind_and_at_most_its_last_four_characters() {
+        let key = |text: &str| masked(&Credentials::ApiKey(text.into()));
+        assert_eq!(key("mr_sk_0123456789abcdefc4f2"), "key mr_sk_…c4f2");
+        assert_eq!(key("mr_sk_0123456789"), "key mr_sk_…");
+        assert_eq!(key("0123456789abcdefc4f2"), "key …c4f2");
+        assert_eq!(key(""), "key …");
+        assert_eq!(masked(&Credentials::Token("eyJhbGciOiJIUzI1NiJ9.e30.abcdé".into())), "token …bcdé");
+    }
+}
