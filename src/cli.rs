@@ -16,9 +16,11 @@ use crate::settings::{self, Directories, Environment, Files, Flags};
 
 pub mod answer;
 pub mod arguments;
+pub mod completions;
 pub mod demo;
 pub mod exit;
 pub mod follow;
+pub mod man;
 pub mod output;
 pub mod remote;
 pub mod session;
@@ -97,6 +99,8 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
         Command::Answer(arguments) => answer::run(&arguments, verbosity),
         Command::Demo(arguments) => demo::run(&arguments, verbosity),
         Command::Simulate(arguments) => simulate::run(&arguments, verbosity),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 

@@ -11,6 +11,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::answer::AnswerArguments;
+use super::completions::CompletionsArguments;
+use super::man::ManArguments;
 use crate::api::ids::RunId;
 use crate::settings::Flags;
 
@@ -76,6 +78,10 @@ pub enum Command {
         after_help = "When it is ready it prints one line of JSON: base_url, api_key, and runs with run_id and scenario."
     )]
     Simulate(SimulateArguments),
+    /// Print what a shell needs to complete this program's words
+    Completions(CompletionsArguments),
+    /// Print the man page, or write one for each subcommand
+    Man(ManArguments),
 }
 
 /// `follow`

@@ -80,6 +80,23 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Every exit code and what it means, as the man pages say it.
+pub const MEANINGS: [(&str, &str); 13] = [
+    ("0", "done"),
+    ("1", "the run failed; only from commands that follow it to the end"),
+    ("2", "wrong usage, a request that the server calls invalid, a refused setting"),
+    ("3", "the run was canceled; only from commands that follow it to the end"),
+    ("4", "not authorised"),
+    ("5", "not found"),
+    ("6", "conflict: the call no longer waits, or another answer was taken"),
+    ("7", "network or server trouble, an outcome that is unknown included"),
+    ("8", "the stream broke its protocol, a wrong content type included"),
+    ("9", "a limit given on the command line was reached"),
+    ("10", "the run waits for an answer"),
+    ("70", "an internal error"),
+    ("129, 130, 143", "ended by SIGHUP, SIGINT, SIGTERM"),
+];
+
 /// A command that could not do what it should.
 #[derive(Debug)]
 pub struct Failure {
@@ -104,5 +121,22 @@ impl Failure {
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
         Self::new(Exit::Refused, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MEANINGS;
+
+    #[test]
+    fn the_table_of_exit_codes_says_the_same_as_this_files_head() {
+        let head: Vec<String> = include_str!("exit.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | "))
+            .skip(2)
+            .map(str::to_owned)
+            .collect();
+        let table: Vec<String> = MEANINGS.iter().map(|(code, meaning)| format!("{code} | {meaning} |")).collect();
+        assert_eq!(head, table);
     }
 }

@@ -26,15 +26,6 @@ fn help_and_version_are_answers_on_standard_output_without_an_escape() {
 }
 
 #[test]
-fn the_help_is_what_was_agreed_on() {
-    let page = |arguments: &[&str]| text(&Program::new().run(arguments).stdout);
-    let pages =
-        [page(&["--help"]), page(&["follow", "--help"]), page(&["demo", "--help"]), page(&["simulate", "--help"])];
-    let settings = crate::snapshots();
-    settings.bind(|| insta::assert_snapshot!("help", pages.join("\n----\n")));
-}
-
-#[test]
 fn no_arguments_and_wrong_ones_are_usage_errors() {
     let program = Program::new();
     assert_refused(&program.run(&[]), &["Usage"]);
