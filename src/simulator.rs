@@ -23,6 +23,8 @@ mod fold;
 mod http;
 mod identity;
 mod ledger;
+mod lint;
+mod part;
 mod plan;
 pub mod play;
 mod prices;

@@ -30,13 +30,14 @@ use crate::api::event::{
 };
 use crate::api::ids::{NodeId, RunId};
 use crate::api::run::{NodeType, RunStatus};
+use crate::api::step::StepDetail;
 
 pub(crate) use answer::Refusal;
 use task::{Act, Beat, Phase, Task};
 
 use super::identity::Identity;
 use super::ledger::{Clock, Ledger, artifact};
-use super::scenario::Part;
+use super::part::Part;
 use super::script::Step;
 use super::spec;
 
@@ -356,6 +357,18 @@ impl Engine {
         self.append(body);
         self.ended = true;
         self.timers.clear();
+    }
+
+    /// Every LLM request made so far with what came of it: node by node, step by step.
+    #[expect(clippy::unused_self, dead_code, reason = "the interface stands before the work")]
+    pub(crate) fn step_details(&self) -> Vec<StepDetail> {
+        Vec::new()
+    }
+
+    /// The run's task list as it was written last.
+    #[expect(clippy::unused_self, dead_code, reason = "the interface stands before the work")]
+    pub(crate) fn tasks(&self) -> Vec<crate::api::task::Task> {
+        Vec::new()
     }
 
     /// How long after its start the last thing happened.

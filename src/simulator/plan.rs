@@ -14,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::api::ids::{NodeId, PlanHash};
+use crate::api::plan::Issue;
 use crate::api::run::NodeType;
 
 use super::spec::placeholders;
@@ -33,6 +34,7 @@ pub(crate) struct PlanNode {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) hash: PlanHash,
+    json: Value,
     pub(crate) model: Option<String>,
     pub(crate) max_parallelism: usize,
     pub(crate) inputs: Vec<InputSpec>,
@@ -40,18 +42,8 @@ pub(crate) struct Plan {
     pub(crate) outputs: Vec<OutputSpec>,
 }
 
-/// One thing that is wrong with a spec.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {message}")]
-pub(crate) struct SpecIssue {
-    /// Where, as a path into the spec.
-    pub(crate) path: String,
-    /// What.
-    pub(crate) message: String,
-}
-
-fn issue(path: impl Into<String>, message: impl Into<String>) -> SpecIssue {
-    SpecIssue { path: path.into(), message: message.into() }
+fn issue(path: impl Into<String>, message: impl Into<String>) -> Issue {
+    Issue { code: "INVALID_FIELD".to_owned(), path: path.into(), message: message.into() }
 }
 
 /// Node types whose execution is written; every other type needs a script that says what it does.
@@ -61,18 +53,28 @@ impl Plan {
     /// Checks a spec and orders its nodes.
     ///
     /// # Errors
-    /// The first thing that is wrong with it. `scripted` says whether a script tells what the node of an id does.
-    pub(crate) fn compile(json: &Value, scripted: &dyn Fn(&str) -> bool) -> Result<Self, SpecIssue> {
-        let spec = Workflow::deserialize(json).map_err(|error| issue("spec", error.to_string()))?;
+    /// Everything that is wrong with it. `scripted` says whether a script tells what the node of an id does.
+    pub(crate) fn compile(json: &Value, scripted: &dyn Fn(&str) -> bool) -> Result<Self, Vec<Issue>> {
+        Self::compile_first(json, scripted).map_err(|issue| vec![issue])
+    }
+
+    /// The plan in the published compiled form, in canonical order; its text is what the hash is of.
+    #[expect(dead_code, reason = "the interface stands before the work")]
+    pub(crate) fn json(&self) -> &Value {
+        &self.json
+    }
+
+    fn compile_first(json: &Value, scripted: &dyn Fn(&str) -> bool) -> Result<Self, Issue> {
+        let spec = Workflow::deserialize(json).map_err(|error| issue("$", error.to_string()))?;
         if let Some(kind) = spec.kind.as_deref().filter(|kind| *kind != "workflow") {
-            return Err(issue("spec.kind", format!("is {kind:?}; only \"workflow\" is known")));
+            return Err(issue("$.kind", format!("is {kind:?}; only \"workflow\" is known")));
         }
         if spec.nodes.is_empty() {
-            return Err(issue("spec.nodes", "is empty; a workflow needs at least one node"));
+            return Err(issue("$.nodes", "is empty; a workflow needs at least one node"));
         }
         let mut nodes = IndexMap::new();
         for (index, node) in spec.nodes.iter().enumerate() {
-            let path = format!("spec.nodes[{index}]");
+            let path = format!("$.nodes[{index}]");
             let id = NodeId::parse(&node.id).map_err(|error| issue(format!("{path}.id"), error.to_string()))?;
             check_node(node, &path, spec.model.as_deref(), scripted)?;
             let depends_on = dependencies(node, &spec, &path)?;
@@ -82,7 +84,7 @@ impl Plan {
         }
         for (index, output) in spec.outputs.iter().enumerate() {
             if !nodes.keys().any(|id| id.as_str() == output.from) {
-                let path = format!("spec.outputs[{index}].from");
+                let path = format!("$.outputs[{index}].from");
                 return Err(issue(path, format!("{:?} is no node of this workflow", output.from)));
             }
         }
@@ -90,6 +92,7 @@ impl Plan {
         check_acyclic(&nodes)?;
         Ok(Self {
             hash: hash(json)?,
+            json: canonical(json),
             model: spec.model,
             max_parallelism: spec.max_parallelism.map_or(usize::MAX, |most| most as usize).max(1),
             inputs: spec.inputs,
@@ -121,12 +124,7 @@ pub(crate) fn item_id(parent: &NodeId, index: usize) -> Option<NodeId> {
     NodeId::from_wire(&format!("{parent}{ITEM_SEPARATOR}{index}"))
 }
 
-fn check_node(
-    node: &NodeSpec,
-    path: &str,
-    model: Option<&str>,
-    scripted: &dyn Fn(&str) -> bool,
-) -> Result<(), SpecIssue> {
+fn check_node(node: &NodeSpec, path: &str, model: Option<&str>, scripted: &dyn Fn(&str) -> bool) -> Result<(), Issue> {
     if !EXECUTED.contains(&node.node_type.as_str()) && !scripted(&node.id) {
         return Err(issue(
             format!("{path}.type"),
@@ -150,7 +148,7 @@ fn check_node(
     Ok(())
 }
 
-fn dependencies(node: &NodeSpec, spec: &Workflow, path: &str) -> Result<Vec<NodeId>, SpecIssue> {
+fn dependencies(node: &NodeSpec, spec: &Workflow, path: &str) -> Result<Vec<NodeId>, Issue> {
     let is_node = |name: &str| spec.nodes.iter().any(|other| other.id == name);
     let is_input = |name: &str| spec.inputs.iter().any(|input| input.name == name);
     let mut found: Vec<NodeId> = Vec::new();
@@ -179,21 +177,21 @@ fn dependencies(node: &NodeSpec, spec: &Workflow, path: &str) -> Result<Vec<Node
 }
 
 /// The ids of a fan-out's items must keep to the published form and be nobody else's.
-fn check_item_ids(nodes: &IndexMap<NodeId, PlanNode>) -> Result<(), SpecIssue> {
+fn check_item_ids(nodes: &IndexMap<NodeId, PlanNode>) -> Result<(), Issue> {
     let fan_outs = nodes.values().filter(|node| node.spec.wire_type() == NodeType::MapFanout);
     for (id, fan_out) in fan_outs.flat_map(|fan_out| nodes.keys().map(move |id| (id, &fan_out.id))) {
         if fan_out.as_str().len() > LONGEST_FAN_OUT_ID {
             let message = format!("{fan_out}: the id of a fan-out has at most {LONGEST_FAN_OUT_ID} characters");
-            return Err(issue("spec.nodes", message));
+            return Err(issue("$.nodes", message));
         }
         if id.as_str().strip_prefix(fan_out.as_str()).is_some_and(|rest| rest.starts_with(ITEM_SEPARATOR)) {
-            return Err(issue("spec.nodes", format!("{id} is the id of an item of the fan-out {fan_out}; rename it")));
+            return Err(issue("$.nodes", format!("{id} is the id of an item of the fan-out {fan_out}; rename it")));
         }
     }
     Ok(())
 }
 
-fn check_acyclic(nodes: &IndexMap<NodeId, PlanNode>) -> Result<(), SpecIssue> {
+fn check_acyclic(nodes: &IndexMap<NodeId, PlanNode>) -> Result<(), Issue> {
     let mut done: Vec<&NodeId> = Vec::new();
     while done.len() < nodes.len() {
         let ready = nodes
@@ -201,7 +199,7 @@ fn check_acyclic(nodes: &IndexMap<NodeId, PlanNode>) -> Result<(), SpecIssue> {
             .find(|node| !done.contains(&&node.id) && node.depends_on.iter().all(|id| done.contains(&id)));
         let Some(node) = ready else {
             let stuck: Vec<&str> = nodes.keys().filter(|id| !done.contains(id)).map(NodeId::as_str).collect();
-            return Err(issue("spec.nodes", format!("these wait for each other: {}", stuck.join(", "))));
+            return Err(issue("$.nodes", format!("these wait for each other: {}", stuck.join(", "))));
         };
         done.push(&node.id);
     }
@@ -209,10 +207,10 @@ fn check_acyclic(nodes: &IndexMap<NodeId, PlanNode>) -> Result<(), SpecIssue> {
 }
 
 /// SHA-256 of the spec's canonical JSON: keys sorted, no spaces.
-fn hash(json: &Value) -> Result<PlanHash, SpecIssue> {
+fn hash(json: &Value) -> Result<PlanHash, Issue> {
     let text = canonical(json).to_string();
     let digest = hex(&Sha256::digest(text.as_bytes()));
-    PlanHash::parse(&digest).map_err(|error| issue("spec", error.to_string()))
+    PlanHash::parse(&digest).map_err(|error| issue("$", error.to_string()))
 }
 
 fn canonical(json: &Value) -> Value {
@@ -241,8 +239,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn compile(json: &Value) -> Result<Plan, SpecIssue> {
-        Plan::compile(json, &|_| false)
+    fn compile(json: &Value) -> Result<Plan, Issue> {
+        Plan::compile(json, &|_| false).map_err(|mut issues| issues.remove(0))
     }
 
     #[test]
@@ -260,9 +258,9 @@ mod tests {
     fn what_is_wrong_with_a_spec_is_said_with_its_place() {
         let llm = |id: &str, user: &str| json!({"id": id, "type": "llm", "user": user});
         let cases = [
-            (json!({"nodes": [{"id": "a", "type": "llm"}]}), "spec.nodes[0].model"),
-            (json!({"model": "m", "nodes": []}), "spec.nodes"),
-            (json!({"model": "m", "nodes": [llm("A", "")]}), "spec.nodes[0].id"),
+            (json!({"nodes": [{"id": "a", "type": "llm"}]}), "$.nodes[0].model"),
+            (json!({"model": "m", "nodes": []}), "$.nodes"),
+            (json!({"model": "m", "nodes": [llm("A", "")]}), "$.nodes[0].id"),
             (json!({"model": "m", "nodes": [llm("a", ""), llm("a", "")]}), "id of two nodes"),
             (json!({"model": "m", "nodes": [llm("a", "{{b}}"), llm("b", "{{a}}")]}), "wait for each other: a, b"),
             (json!({"model": "m", "nodes": [llm("a", "{{nobody}}")]}), "{{nobody}} names no node"),

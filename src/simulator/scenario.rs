@@ -26,11 +26,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::emitted::{self, Origin};
-use super::plan::{Plan, SpecIssue};
+use super::part::{self, Part};
+use super::plan::Plan;
 use super::script::{Cancel, Script, Step};
 use super::spec;
 use super::template;
 use crate::api::ids::{NodeId, RunId};
+use crate::api::plan::Issue;
 use crate::api::workflow::ToolMode;
 
 /// The built-in scenarios by file name; the first is the newcomer's.
@@ -52,15 +54,6 @@ pub struct Scenario {
     summary: String,
     part: Arc<Part>,
     children: Arc<IndexMap<String, Arc<Part>>>,
-}
-
-/// What one run needs: a plan, its script and its input.
-#[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) plan: Plan,
-    pub(crate) script: Script,
-    pub(crate) input: Map<String, Value>,
-    pub(crate) cancel: Option<Cancel>,
 }
 
 /// Why a scenario cannot be had.
@@ -162,10 +155,10 @@ impl Scenario {
         let read: ScenarioFile = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
         let names: Vec<String> = read.runs.keys().cloned().collect();
         let main = PartFile { input: read.input, cancel: read.cancel, spec: read.spec, script: read.script };
-        let part = Part::check(main, &names).map_err(|issue| invalid(issue.to_string()))?;
+        let part = check(main, &names).map_err(|issue| invalid(issue.to_string()))?;
         let mut children = IndexMap::new();
         for (name, child) in read.runs {
-            let child = Part::check(child, &[]).map_err(|issue| invalid(format!("runs.{name}.{issue}")))?;
+            let child = check(child, &[]).map_err(|issue| invalid(format!("runs.{name}.{issue}")))?;
             children.insert(name, Arc::new(child));
         }
         Ok(Self {
@@ -204,30 +197,21 @@ impl Scenario {
     }
 }
 
-impl Part {
-    fn check(file: PartFile, children: &[String]) -> Result<Self, SpecIssue> {
-        let plan = Plan::compile(&file.spec, &|id| file.script.contains_key(id))?;
-        let mut input = file.input;
-        for declared in &plan.inputs {
-            if let Some(default) = declared.default.as_ref().filter(|_| !input.contains_key(&declared.name)) {
-                input.insert(declared.name.clone(), default.clone());
-            }
-            if declared.required && !input.contains_key(&declared.name) {
-                return Err(issue(&format!("input.{}", declared.name), "is required and missing"));
-            }
-        }
-        for (node, steps) in &file.script {
-            check_script(&plan, node, steps, children)?;
-        }
-        Ok(Self { plan, script: file.script, input, cancel: file.cancel })
+/// Checks the file of one run.
+fn check(file: PartFile, children: &[String]) -> Result<Part, Issue> {
+    let plan = Plan::compile(&file.spec, &|id| file.script.contains_key(id)).map_err(part::in_file)?;
+    let input = part::given(&plan, file.input).map_err(part::in_file)?;
+    for (node, steps) in &file.script {
+        check_script(&plan, node, steps, children)?;
     }
+    Ok(Part { script: file.script, cancel: file.cancel, ..Part::new(Arc::new(plan), input) })
 }
 
-fn issue(path: &str, message: impl Into<String>) -> SpecIssue {
-    SpecIssue { path: path.to_owned(), message: message.into() }
+fn issue(path: &str, message: impl Into<String>) -> Issue {
+    Issue { path: path.to_owned(), message: message.into(), ..Issue::default() }
 }
 
-fn check_script(plan: &Plan, node: &str, steps: &[Step], children: &[String]) -> Result<(), SpecIssue> {
+fn check_script(plan: &Plan, node: &str, steps: &[Step], children: &[String]) -> Result<(), Issue> {
     let base = node.split('#').next().unwrap_or(node);
     let specs = plan.nodes.values().flat_map(|node| std::iter::once(&node.spec).chain(node.spec.subnode.as_deref()));
     let Some(spec) = specs.clone().find(|spec| spec.id == base) else {

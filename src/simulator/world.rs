@@ -19,7 +19,8 @@ use crate::api::ids::RunId;
 use super::engine::Engine;
 use super::identity::Identity;
 use super::ledger::Clock;
-use super::scenario::{Part, Scenario};
+use super::part::Part;
+use super::scenario::Scenario;
 
 /// Answered submissions that a run remembers; more than an operator sends in a day.
 const REMEMBERED: usize = 4096;
