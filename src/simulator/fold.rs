@@ -1,7 +1,10 @@
 //! Folds a run's events into its snapshot and its pending tool calls.
 //!
-//! Owns what a run *is* according to its log: statuses, totals, costs, what waits and what was answered. Rule: it
-//! learns from events only; the plan gives it the list of nodes and their types, nothing else.
+//! Owns what a run *is* according to its log: statuses, totals, costs, what waits and what was answered, and (in
+//! `steps`) its steps. Rule: it learns from events only; the plan gives it the list of nodes and their types, nothing
+//! else.
+
+mod steps;
 
 use std::collections::BTreeSet;
 
@@ -14,7 +17,10 @@ use crate::api::ids::{CallId, NodeId, PlanHash, RunId};
 use crate::api::run::{
     CostLine, CostSummary, NodeSnapshot, NodeStatus, NodeType, Provider, RunSnapshot, RunStatus, RunSummary,
 };
-use crate::api::tool::{PendingStep, PendingToolCall, PendingTools, StepKey, ToolCall};
+use crate::api::step::{NodeSteps, StepDetail, ToolCallDetail};
+use crate::api::tool::{PendingStep, PendingTools, StepKey, ToolCall};
+
+use steps::{Step, Steps, wrapped};
 
 use super::plan::{ITEM_SEPARATOR, Plan};
 use super::prices;
@@ -33,6 +39,7 @@ pub(crate) struct Fold {
     outputs: IndexMap<String, Box<RawValue>>,
     /// Every step that ever waited, with its calls in order.
     waits: IndexMap<StepKey, IndexMap<CallId, Awaited>>,
+    details: Steps,
 }
 
 /// A call that a step waits for, or has waited for.
@@ -93,11 +100,13 @@ impl Fold {
             tokens: IndexMap::new(),
             outputs: IndexMap::new(),
             waits: IndexMap::new(),
+            details: Steps::default(),
         }
     }
 
     /// Takes in one event.
     pub(crate) fn apply(&mut self, event: &Event, plan: &Plan) {
+        self.details.apply(event);
         match &event.body {
             EventBody::RunCompleted(body) => {
                 // The log has every output at hand, whether or not it will stand inline for a client.
@@ -213,11 +222,7 @@ impl Fold {
     pub(crate) fn pending(&self) -> PendingTools {
         let pending = self.pending_steps().map(|(key, calls)| PendingStep {
             step: key.clone(),
-            tool_calls: calls
-                .values()
-                .filter(|awaited| !awaited.answered)
-                .map(|awaited| PendingToolCall { tool_call: awaited.call.clone() })
-                .collect(),
+            tool_calls: wrapped(calls.values().filter(|awaited| !awaited.answered).map(|awaited| &awaited.call)),
         });
         PendingTools { run_id: self.run_id, pending: pending.collect() }
     }
@@ -260,6 +265,43 @@ impl Fold {
             outputs: (self.ended == Some(RunStatus::Succeeded)).then(|| self.outputs.clone()),
             parent_run_id: self.parent_run_id,
         }
+    }
+
+    /// The steps of every node that has any, as a snapshot has them, in the order of its nodes; with their calls and
+    /// results where these were asked for.
+    pub(crate) fn steps_by_node(&self, tool_calls: bool) -> Vec<NodeSteps> {
+        let pending = self.pending().pending;
+        let step = |(key, step): (&StepKey, &Step)| {
+            let waits = pending.iter().find(|waiting| waiting.step == *key);
+            step.in_snapshot(key, tool_calls, waits.map(|waiting| waiting.tool_calls.clone()).unwrap_or_default())
+        };
+        let steps = self.nodes.keys().map(|node| NodeSteps {
+            node_id: node.clone(),
+            steps: self.details.of_node(node).into_iter().map(step).collect(),
+        });
+        steps.filter(|node| !node.steps.is_empty()).collect()
+    }
+
+    /// Every step, in the order of the nodes and of their steps, without what the model was asked and said.
+    pub(crate) fn steps(&self) -> Vec<StepDetail> {
+        let of_node = |node| self.details.of_node(node).into_iter().map(|(key, step)| step.detail(key));
+        self.nodes.keys().flat_map(of_node).collect()
+    }
+
+    /// The call of this id in a step of this number; two nodes may have steps of the same number.
+    pub(crate) fn tool_call(&self, step: u64, call: &CallId) -> Option<ToolCallDetail> {
+        let steps = self.nodes.keys().flat_map(|node| self.details.of_node(node)).filter(|(key, _)| key.step == step);
+        steps.into_iter().find_map(|(key, step)| {
+            let tool_call = step.tool_calls.iter().find(|made| made.id == *call)?.clone();
+            let tool_result = step.tool_results.iter().find(|result| result.tool_call.id == *call).cloned();
+            Some(ToolCallDetail { node_id: key.node_id.clone(), step: key.step, tool_call, tool_result })
+        })
+    }
+
+    /// The numbers of the steps that have a call of this id, and their nodes.
+    pub(crate) fn steps_with_call(&self, call: &CallId) -> Vec<(&NodeId, u64)> {
+        let has = |step: &Step| step.tool_calls.iter().any(|made| made.id == *call);
+        self.details.iter().filter(|(_, step)| has(step)).map(|(key, _)| (&key.node_id, key.step)).collect()
     }
 
     /// Each line is rounded to whole cents and the total is the sum of the lines, so that they always add up.

@@ -1,4 +1,6 @@
 //! The simulator, held to `wire/README.md`: every built-in scenario played to its end, and the server over real HTTP.
 
+mod bench;
 mod http;
 mod scenarios;
+mod steps;

@@ -2,6 +2,7 @@
 //!
 //! Source: `wire/README.md`, "Errors".
 
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -47,14 +48,26 @@ impl ApiError {
         Self::new(StatusCode::CONFLICT, "CONFLICT", message)
     }
 
-    pub(super) fn too_large(limit: usize) -> Self {
-        let message = format!("the body cannot be read, or has more than {limit} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "INVALID_INPUT", &message)
+    /// A body that did not come, or not as far as `limit` bytes.
+    pub(super) fn unreadable(rejection: &BytesRejection, limit: usize) -> Self {
+        let (status, message) = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body has more than {limit} bytes, which is all that is read"),
+            ),
+            _ => (StatusCode::BAD_REQUEST, "the body broke off before its end".to_owned()),
+        };
+        Self::new(status, "INVALID_INPUT", &message)
     }
 
     /// Refused before any route has seen it.
     pub(super) fn refused(status: StatusCode) -> Self {
-        Self::new(status, "INVALID_INPUT", "the request cannot be read")
+        let message = match status {
+            StatusCode::BAD_REQUEST => "the path or the query cannot be decoded: percent-encoded UTF-8 is expected",
+            StatusCode::PAYLOAD_TOO_LARGE => "the body is too large",
+            _ => "the request cannot be read",
+        };
+        Self::new(status, "INVALID_INPUT", message)
     }
 
     /// The value of one field is wrong.

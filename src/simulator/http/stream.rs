@@ -1,25 +1,27 @@
-//! The event stream: lines as they are appended, until the run ends.
+//! The event stream: events as they are appended, until the run ends.
 //!
-//! Owns the query of `GET /runs/{id}/events` and the body that answers it. Rule: an event is sent as soon as it is in
+//! Owns the query of `GET /runs/{id}/events` and the body that answers it, in either of its forms. Rule: an event is sent as soon as it is in
 //! the log; the stream ends when the run has ended and everything is sent, and not before unless it was asked to.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
+use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::world::Run;
+use super::accept::Form;
 use super::error::ApiError;
+use super::query::{self, Parameters};
 
 /// Events in one piece of the body, so that a long log does not stand in memory twice.
 const BATCH: usize = 256;
-
-const KEEPALIVE: &[u8] = b"{\"type\":\"keepalive\"}\n";
 
 /// What a reader wants of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,29 +33,52 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Reads the query.
-    pub(super) fn read(query: &HashMap<String, String>) -> Result<Self, ApiError> {
-        let after_seq = match query.get("after_seq") {
-            Some(text) => text.parse().map_err(|_| ApiError::invalid("after_seq", "must be a number from 0"))?,
-            None => 0,
-        };
-        let limit = match query.get("limit").map(|text| text.parse()) {
-            None => usize::MAX,
-            Some(Ok(limit @ 1..=10_000)) => limit,
-            Some(_) => return Err(ApiError::invalid("limit", "must be a number from 1 to 10000")),
-        };
-        let wait = flag(query, "wait", true)?;
-        Ok(Self { after_seq, limit, wait, include_output: flag(query, "include_output", false)? })
+    /// Reads the query, and `Last-Event-ID`, with which a reader of server-sent events goes on after a break.
+    pub(super) fn read(parameters: &Parameters, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let after_seq = query::number(parameters, "after_seq", 0..=u64::MAX)?.unwrap_or(0);
+        let last_id =
+            match headers.get("last-event-id").map(|id| id.to_str().ok().and_then(|id| id.trim().parse().ok())) {
+                None => 0,
+                Some(Some(seq)) => seq,
+                Some(None) => return Err(ApiError::invalid("Last-Event-ID", "must be the seq of an event")),
+            };
+        let limit = query::number(parameters, "limit", 1..=10_000)?;
+        Ok(Self {
+            after_seq: after_seq.max(last_id),
+            limit: limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX),
+            wait: query::flag(parameters, "wait")?.unwrap_or(true),
+            include_output: query::flag(parameters, "include_output")?.unwrap_or(false),
+        })
     }
 }
 
-fn flag(query: &HashMap<String, String>, name: &str, default: bool) -> Result<bool, ApiError> {
-    match query.get(name).map(String::as_str) {
-        None => Ok(default),
-        Some("true" | "1") => Ok(true),
-        Some("false" | "0") => Ok(false),
-        Some(_) => Err(ApiError::invalid(name, "must be true or false")),
+impl Form {
+    fn keepalive(self) -> &'static [u8] {
+        match self {
+            Self::Ndjson => b"{\"type\":\"keepalive\"}\n",
+            Self::Events => b": keepalive\n\n",
+        }
     }
+
+    /// Puts an event behind what is there; its line ends with a newline.
+    fn write(self, line: &[u8], piece: &mut BytesMut) {
+        if self == Self::Events {
+            let head: Head<'_> = serde_json::from_slice(line).unwrap_or_default();
+            piece.extend_from_slice(format!("event: {}\nid: {}\ndata: ", head.event_type, head.seq).as_bytes());
+        }
+        piece.extend_from_slice(line);
+        if self == Self::Events {
+            piece.extend_from_slice(b"\n");
+        }
+    }
+}
+
+/// What a server-sent event says of its event besides the data.
+#[derive(Default, Deserialize)]
+struct Head<'a> {
+    seq: u64,
+    #[serde(rename = "type", borrow)]
+    event_type: Cow<'a, str>,
 }
 
 /// Where a stream stands.
@@ -61,19 +86,21 @@ struct Reader {
     run: Arc<Run>,
     length: watch::Receiver<u64>,
     wanted: Wanted,
+    form: Form,
     keepalive: Duration,
     stop: CancellationToken,
 }
 
-/// The lines that a reader wants.
-pub(super) fn lines(
+/// The events that a reader wants, some at a time.
+pub(super) fn pieces(
     run: Arc<Run>,
     wanted: Wanted,
+    form: Form,
     keepalive: Duration,
     stop: CancellationToken,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let length = run.engine().ledger().watch();
-    let reader = Reader { run, length, wanted, keepalive, stop };
+    let reader = Reader { run, length, wanted, form, keepalive, stop };
     futures_util::stream::unfold(reader, |mut reader| async {
         let piece = reader.next().await?;
         Some((Ok(piece), reader))
@@ -99,7 +126,7 @@ impl Reader {
                 }
                 let mut piece = BytesMut::with_capacity(lines.iter().map(Bytes::len).sum());
                 for line in &lines {
-                    piece.extend_from_slice(line);
+                    self.form.write(line, &mut piece);
                 }
                 return Some(piece.freeze());
             }
@@ -109,7 +136,7 @@ impl Reader {
             tokio::select! {
                 () = self.stop.cancelled() => return None,
                 changed = self.length.changed() => changed.ok()?,
-                () = tokio::time::sleep(self.keepalive) => return Some(Bytes::from_static(KEEPALIVE)),
+                () = tokio::time::sleep(self.keepalive) => return Some(Bytes::from_static(self.form.keepalive())),
             }
         }
     }

@@ -4,105 +4,13 @@ use std::time::Duration;
 
 use relay_console::api::event::{self, Decoded, EventBody};
 use relay_console::api::ids::{RequestId, RunId};
-use relay_console::api::run::{RunSnapshot, RunStatus};
-use relay_console::api::tool::{PendingTools, ToolResultsReply, ToolResultsRequest};
+use relay_console::api::run::RunStatus;
+use relay_console::api::tool::{ToolResultsReply, ToolResultsRequest};
 use relay_console::simulator::{Scenario, Simulator, SimulatorConfig};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::scenarios::answer_to;
-
-const PATIENCE: Duration = Duration::from_secs(30);
-const KEY: &str = "X-ModelRelay-Api-Key";
-const REQUEST_ID: &str = "X-ModelRelay-Request-Id";
-
-/// A simulator that plays one scenario very fast, and a client for it.
-struct Bench {
-    simulator: Simulator,
-    client: Client,
-    run_id: RunId,
-}
-
-impl Bench {
-    async fn of(scenario: &str) -> Self {
-        let scenarios = vec![Scenario::find(scenario).unwrap()];
-        Self::with(SimulatorConfig { scenarios, speed: 200.0, ..SimulatorConfig::default() }).await
-    }
-
-    async fn with(config: SimulatorConfig) -> Self {
-        let simulator = Simulator::start(config).await.unwrap();
-        // Loopback needs no proxy and no certificates; a machine may have neither.
-        let client = Client::builder().no_proxy().tls_certs_only(Vec::new()).build().unwrap();
-        let run_id = simulator.runs()[0].run_id;
-        Self { simulator, client, run_id }
-    }
-
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}/runs/{}{path}", self.simulator.base_url(), self.run_id);
-        self.client.request(method, url).header(KEY, self.simulator.api_key()).timeout(PATIENCE)
-    }
-
-    async fn get(&self, path: &str) -> Response {
-        self.request(Method::GET, path).send().await.unwrap()
-    }
-
-    async fn snapshot(&self) -> RunSnapshot {
-        self.get("").await.json().await.unwrap()
-    }
-
-    async fn pending(&self) -> PendingTools {
-        self.get("/pending-tools").await.json().await.unwrap()
-    }
-
-    async fn submit(&self, body: &impl serde::Serialize) -> Response {
-        self.request(Method::POST, "/tool-results").json(body).send().await.unwrap()
-    }
-
-    /// Reads the event stream until the run waits for something new: what waits and the seq of the event that said
-    /// so; `None` when the run ends first.
-    async fn until_waiting(&self, after_seq: u64) -> Option<(PendingTools, u64)> {
-        let mut stream = self.get(&format!("/events?after_seq={after_seq}")).await;
-        let mut rest = Vec::new();
-        while let Some(piece) = stream.chunk().await.unwrap() {
-            rest.extend_from_slice(&piece);
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                let Decoded::Event(event) = event::decode(line.trim_ascii_end()).unwrap() else { continue };
-                if matches!(event.body, EventBody::NodeWaiting(_)) {
-                    return Some((self.pending().await, event.seq));
-                }
-            }
-        }
-        None
-    }
-
-    async fn first_wait(&self) -> ToolResultsRequest {
-        answer_to(&self.until_waiting(0).await.unwrap().0).unwrap()
-    }
-
-    /// Answers everything from the event `after_seq` on until the run ends; the whole log.
-    async fn to_the_end(&self, after_seq: u64) -> String {
-        let mut seq = after_seq;
-        while let Some((pending, waited)) = self.until_waiting(seq).await {
-            seq = waited;
-            if let Some(submission) = answer_to(&pending) {
-                let status = self.submit(&submission).await.status();
-                // A run may be canceled between the two.
-                assert!(matches!(status, StatusCode::OK | StatusCode::CONFLICT), "{status}");
-            }
-        }
-        self.get("/events?include_output=true").await.text().await.unwrap()
-    }
-}
-
-async fn error_of(response: Response) -> (u16, String, String) {
-    let status = response.status().as_u16();
-    let header = response.headers()[REQUEST_ID].to_str().unwrap().to_owned();
-    let body: Value = response.json().await.unwrap();
-    assert_eq!(body["request_id"], json!(header), "{body}");
-    let text = |name: &str| body["error"][name].as_str().unwrap().to_owned();
-    (status, text("code"), text("message"))
-}
+use super::bench::{Bench, KEY, PATIENCE, REQUEST_ID, error_of};
 
 #[tokio::test]
 async fn a_run_is_held_until_it_is_answered_and_then_carries_the_answer_to_its_outputs() {
@@ -227,8 +135,27 @@ async fn what_is_not_there_is_not_found_and_what_is_no_id_is_refused() {
     }
     assert_eq!(error_of(at("/api/v1/runs/run-17").await.unwrap()).await.0, 400);
     assert_eq!(error_of(at("/api/v1/runs/00000000-0000-0000-0000-000000000000").await.unwrap()).await.0, 400);
-    let wrong_method = bench.request(Method::DELETE, "").send().await.unwrap();
-    assert_eq!(error_of(wrong_method).await.0, 405);
+    assert_eq!(error_of(at("/api/v1/runs/%ff").await.unwrap()).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_take_is_refused_with_those_that_it_takes() {
+    let bench = Bench::of("incident").await;
+    for (path, method, allowed) in
+        [("", Method::DELETE, "GET,HEAD"), ("/tool-results", Method::GET, "POST"), ("/events", Method::PUT, "GET,HEAD")]
+    {
+        let refused = bench.request(method, path).send().await.unwrap();
+        assert_eq!(refused.headers()["allow"], allowed, "{path}");
+        assert_eq!(error_of(refused).await.0, 405, "{path}");
+        let asked = bench.request(Method::OPTIONS, path).send().await.unwrap();
+        assert_eq!(asked.headers()["allow"], allowed, "{path}");
+        assert_eq!((asked.status(), asked.text().await.unwrap().as_str()), (StatusCode::NO_CONTENT, ""));
+    }
+    for path in ["", "/events", "/steps"] {
+        let head = bench.request(Method::HEAD, path).send().await.unwrap();
+        assert_eq!(head.status(), StatusCode::OK, "{path}");
+        assert_eq!(head.bytes().await.unwrap().len(), 0, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -239,8 +166,11 @@ async fn a_query_that_cannot_be_meant_is_refused() {
         assert_eq!((status, code.as_str()), (400, "VALIDATION_ERROR"), "{query}");
         assert!(message.contains(query.split('=').next().unwrap()), "{message}");
     }
-    let sse = bench.request(Method::GET, "/events").header("Accept", "text/event-stream").send().await.unwrap();
-    assert_eq!(error_of(sse).await.0, 406);
+    let page = bench.request(Method::GET, "/events").header("Accept", "text/html").send().await.unwrap();
+    assert_eq!(error_of(page).await.0, 406);
+    let (status, _, message) = error_of(bench.get("?include=steps,everything").await).await;
+    assert_eq!(status, 400);
+    assert!(message.contains("tool_calls"), "{message}");
 }
 
 #[tokio::test]
@@ -275,6 +205,44 @@ async fn a_silent_stream_says_that_it_is_alive() {
     while !text.ends_with(b"{\"type\":\"keepalive\"}\n") {
         text.extend_from_slice(&stream.chunk().await.unwrap().unwrap());
     }
+    let request = bench.request(Method::GET, "/events").header("Accept", "text/event-stream");
+    let (mut stream, mut text) = (request.send().await.unwrap(), Vec::new());
+    while !text.ends_with(b"\n\n: keepalive\n\n") {
+        text.extend_from_slice(&stream.chunk().await.unwrap().unwrap());
+    }
+}
+
+/// The fields of each server-sent event, comments left out.
+fn server_sent(text: &str) -> Vec<[String; 3]> {
+    let blocks = text.split_terminator("\n\n").filter(|block| !block.starts_with(':'));
+    let field = |line: Option<&str>, name: &str| line.unwrap().strip_prefix(name).unwrap().to_owned();
+    let event = |block: &str| {
+        let mut lines = block.lines();
+        let fields = [field(lines.next(), "event: "), field(lines.next(), "id: "), field(lines.next(), "data: ")];
+        assert_eq!(lines.next(), None, "{block}");
+        fields
+    };
+    blocks.map(event).collect()
+}
+
+#[tokio::test]
+async fn the_same_events_come_as_server_sent_events_where_these_are_asked_for() {
+    let bench = Bench::of("incident").await;
+    let lines = bench.to_the_end(0).await;
+    let ask = |query: &str| bench.request(Method::GET, query).header("Accept", "text/event-stream");
+    let response = ask("/events?include_output=true").send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let events = server_sent(&response.text().await.unwrap());
+    assert_eq!(events.iter().map(|[_, _, data]| data.as_str()).collect::<Vec<_>>(), lines.lines().collect::<Vec<_>>());
+    for [event, id, data] in &events {
+        let data: Value = serde_json::from_str(data).unwrap();
+        assert_eq!((&data["type"], data["seq"].to_string()), (&json!(event), id.clone()));
+    }
+    let resumed = ask("/events?after_seq=2&limit=2").header("Last-Event-ID", "5").send().await.unwrap();
+    let resumed = server_sent(&resumed.text().await.unwrap());
+    assert_eq!(resumed.iter().map(|[_, id, _]| id.as_str()).collect::<Vec<_>>(), ["6", "7"]);
+    let wrong = ask("/events").header("Last-Event-ID", "x").send().await.unwrap();
+    assert_eq!(error_of(wrong).await.0, 400);
 }
 
 #[tokio::test]
