@@ -48,7 +48,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::api::ids::RunId;
+use crate::api::ids::{RunId, SessionId};
 
 pub use scenario::{Scenario, ScenarioError};
 use world::World;
@@ -76,6 +76,9 @@ pub struct SimulatorConfig {
     pub start: Option<Timestamp>,
     /// A silent event stream says that it is alive this often.
     pub keepalive: Duration,
+    /// How many runs are kept, child runs included; of more, the oldest that have ended are forgotten, and none is
+    /// created while none has.
+    pub runs_kept: usize,
 }
 
 impl Default for SimulatorConfig {
@@ -89,6 +92,7 @@ impl Default for SimulatorConfig {
             seed: uuid::Uuid::new_v4().as_u64_pair().0,
             start: None,
             keepalive: Duration::from_secs(5),
+            runs_kept: 1000,
         }
     }
 }
@@ -119,6 +123,7 @@ pub struct Simulator {
     base_url: String,
     api_key: SecretString,
     runs: Vec<StartedRun>,
+    world: Arc<World>,
     stop: CancellationToken,
     server: JoinHandle<()>,
     _stop_on_drop: DropGuard,
@@ -146,15 +151,16 @@ impl Simulator {
             .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {}: {error}", config.listen)))?;
         let base_url = format!("http://{}{}", listener.local_addr()?, http::PREFIX);
         let stop = CancellationToken::new();
-        let world = Arc::new(World::new(config.seed, config.speed, config.start, stop.clone()));
+        let world = Arc::new(World::new(config.seed, config.speed, config.start, config.runs_kept, stop.clone()));
         let runs = config
             .scenarios
             .iter()
             .map(|scenario| StartedRun { run_id: world.start(scenario), scenario: scenario.name().to_owned() });
         let runs = runs.collect();
         let api_key = SecretString::from(api_key);
-        let server = tokio::spawn(http::serve(listener, world, api_key.clone(), config.keepalive, stop.clone()));
-        Ok(Self { base_url, api_key, runs, _stop_on_drop: stop.clone().drop_guard(), stop, server })
+        let server =
+            tokio::spawn(http::serve(listener, Arc::clone(&world), api_key.clone(), config.keepalive, stop.clone()));
+        Ok(Self { base_url, api_key, runs, world, _stop_on_drop: stop.clone().drop_guard(), stop, server })
     }
 
     /// Where it serves, with the path prefix: `http://127.0.0.1:PORT/api/v1`.
@@ -173,6 +179,13 @@ impl Simulator {
     #[must_use]
     pub fn runs(&self) -> &[StartedRun] {
         &self.runs
+    }
+
+    /// What the assistant has said in a session: the text of each model of every run linked to it that has succeeded.
+    /// The published document has no call that reads it.
+    #[must_use]
+    pub fn session_messages(&self, session: SessionId) -> Vec<String> {
+        self.world.session_messages(session)
     }
 
     /// What `simulate` prints when it is ready, key included: one line of JSON without its end.

@@ -360,13 +360,13 @@ impl Engine {
     }
 
     /// Every LLM request made so far with what came of it: node by node, step by step.
-    #[expect(clippy::unused_self, dead_code, reason = "the interface stands before the work")]
+    #[expect(clippy::unused_self, reason = "the interface stands before the work")]
     pub(crate) fn step_details(&self) -> Vec<StepDetail> {
         Vec::new()
     }
 
     /// The run's task list as it was written last.
-    #[expect(clippy::unused_self, dead_code, reason = "the interface stands before the work")]
+    #[expect(clippy::unused_self, reason = "the interface stands before the work")]
     pub(crate) fn tasks(&self) -> Vec<crate::api::task::Task> {
         Vec::new()
     }

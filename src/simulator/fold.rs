@@ -267,6 +267,15 @@ impl Fold {
         }
     }
 
+    /// What the models said in the end, node by node.
+    pub(crate) fn assistant_messages(&self) -> Vec<String> {
+        let said = |node: &NodeFold| {
+            let output: serde_json::Value = serde_json::from_str(node.output.as_deref()?.get()).ok()?;
+            Some(output.pointer("/output/0/content/0/text")?.as_str()?.to_owned())
+        };
+        self.nodes.values().filter(|node| node.node_type == NodeType::LlmResponses).filter_map(said).collect()
+    }
+
     /// The steps of every node that has any, as a snapshot has them, in the order of its nodes; with their calls and
     /// results where these were asked for.
     pub(crate) fn steps_by_node(&self, tool_calls: bool) -> Vec<NodeSteps> {

@@ -3,7 +3,10 @@
 //! | call | file |
 //! | --- | --- |
 //! | `GET /runs/{id}`, `…/events`, `…/pending-tools`, `…/steps`, `…/steps/{step}/tool-calls/{tool_id}` | `read`, `stream`, `accept`, `query` |
+//! | `GET /runs/{id}/tasks` | `read` |
 //! | `POST /runs/{id}/tool-results` | `submit` |
+//! | `POST /runs` | `create`, `body` |
+//! | `POST /workflows/compile`, `/workflows/lint` | `workflows`, `body` |
 //! | all of them | `guard`, `error` |
 //!
 //! Owns what each call of `wire/README.md`, "Endpoints", answers, and who is let in. `/schemas/…` of the published
@@ -11,12 +14,15 @@
 //! `Date`, and every error has a published body.
 
 mod accept;
+mod body;
+mod create;
 mod error;
 mod guard;
 mod query;
 mod read;
 mod stream;
 mod submit;
+mod workflows;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,11 +77,16 @@ pub(super) async fn serve(
 }
 
 fn routes() -> Router<Server> {
+    let spec_limit = DefaultBodyLimit::max(body::BODY_LIMIT);
     Router::new()
+        .route("/runs", post(create::create).layer(spec_limit))
+        .route("/workflows/compile", post(workflows::compile).layer(spec_limit))
+        .route("/workflows/lint", post(workflows::lint).layer(spec_limit))
         .route("/runs/{run_id}", get(read::snapshot))
         .route("/runs/{run_id}/events", get(read::events))
         .route("/runs/{run_id}/pending-tools", get(read::pending_tools))
         .route("/runs/{run_id}/steps", get(read::steps))
+        .route("/runs/{run_id}/tasks", get(read::tasks))
         .route("/runs/{run_id}/steps/{step}/tool-calls/{tool_id}", get(read::tool_call))
         .route(
             "/runs/{run_id}/tool-results",
@@ -93,4 +104,9 @@ async fn no_such_method(method: Method) -> Response {
         return StatusCode::NO_CONTENT.into_response();
     }
     ApiError::method_not_allowed().into_response()
+}
+
+/// Does what takes long for a large spec away from the tasks that serve everybody else.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::defect())
 }

@@ -22,7 +22,6 @@ pub(crate) struct Part {
 
 /// What a request says besides the spec or the plan.
 #[derive(Debug, Clone, Default)]
-#[expect(dead_code, reason = "the interface stands before the work")]
 pub(crate) struct RunRequest {
     /// The run's input, by name.
     pub input: Map<String, Value>,
@@ -44,7 +43,6 @@ impl Part {
     ///
     /// # Errors
     /// Everything that is wrong with the spec, or with the rest of the request; never an empty list.
-    #[expect(dead_code, reason = "the interface stands before the work")]
     pub(crate) fn from_request(spec: &Value, request: &RunRequest) -> Result<Self, Vec<Issue>> {
         Self::from_plan(Arc::new(Plan::compile(spec, &|_| false)?), request)
     }

@@ -59,7 +59,6 @@ impl Plan {
     }
 
     /// The plan in the published compiled form, in canonical order; its text is what the hash is of.
-    #[expect(dead_code, reason = "the interface stands before the work")]
     pub(crate) fn json(&self) -> &Value {
         &self.json
     }

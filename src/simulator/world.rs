@@ -1,9 +1,13 @@
 //! The runs of a simulator, each driven in real time.
 //!
-//! Owns the tasks that sleep until something is due in a run, child runs, and the memory of answered submissions.
-//! Rule: a lock is never held across an await, and nothing polls: a driver sleeps until its run's next due time or
-//! until somebody has answered.
+//! Owns the tasks that sleep until something is due in a run, child runs, and the memory of answered submissions; runs
+//! that somebody asks for are `creation`'s. All of it is in memory. Rule: a lock is never held across an await, and
+//! nothing polls: a driver sleeps until its run's next due time or until somebody has answered.
 
+mod creation;
+mod replays;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,18 +18,28 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::ids::RunId;
+use crate::api::ids::{PlanHash, RunId, SessionId};
+use crate::api::run::RunStatus;
 
 use super::engine::Engine;
 use super::identity::Identity;
 use super::ledger::Clock;
 use super::part::Part;
+use super::plan::Plan;
 use super::scenario::Scenario;
 
-/// Answered submissions that a run remembers; more than an operator sends in a day.
+use creation::CreatedRuns;
+pub(crate) use creation::{Creation, CreationRefusal};
+use replays::Replays;
+pub(crate) use replays::of_json;
+
+/// Answered requests that are remembered; more than an operator sends in a day.
 const REMEMBERED: usize = 4096;
 
-/// All runs.
+/// A driver sleeps no longer than this at a time.
+const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// All runs, and what was asked of them.
 #[derive(Debug)]
 pub(crate) struct World {
     seed: u64,
@@ -33,19 +47,37 @@ pub(crate) struct World {
     start: Option<Timestamp>,
     begun: Instant,
     stop: CancellationToken,
+    /// How many runs are kept; of more, the oldest that have ended are forgotten.
+    runs_kept: usize,
     runs: Mutex<IndexMap<RunId, Arc<Run>>>,
+    /// Runs that are nobody's children, so far; ids follow from it.
+    started: AtomicUsize,
+    created: Mutex<CreatedRuns>,
+    plans: Mutex<IndexMap<PlanHash, Arc<Plan>>>,
+    sessions: Mutex<IndexMap<SessionId, Vec<String>>>,
 }
 
 /// One run with what drives it.
 #[derive(Debug)]
 pub(crate) struct Run {
     engine: Mutex<Engine>,
-    answered: Mutex<IndexMap<String, Answered>>,
+    answered: Mutex<Replays<(u16, Bytes)>>,
     /// Somebody has answered: what is due next may have changed.
     changed: Notify,
     begun: Instant,
     speed: f64,
-    scenario: Scenario,
+    /// The scenario that it plays, with the parts of its child runs.
+    scenario: Option<Scenario>,
+    session: Option<SessionId>,
+    origin: Origin,
+}
+
+/// How a run begins.
+struct Beginning {
+    part: Arc<Part>,
+    scenario: Option<Scenario>,
+    session: Option<SessionId>,
+    identity: Identity,
     origin: Origin,
 }
 
@@ -59,34 +91,52 @@ struct Origin {
     after: Duration,
 }
 
-/// A submission that was answered, by its request id.
-#[derive(Debug, Clone)]
-pub(crate) struct Answered {
-    /// What was sent.
-    pub(crate) body: Bytes,
-    /// The HTTP status and body of the answer.
-    pub(crate) reply: (u16, Bytes),
-}
-
 /// A panic elsewhere must not take every later request with it: the state is still the last whole one.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, time_factor: f64, start: Option<Timestamp>, stop: CancellationToken) -> Self {
-        Self { seed, speed: time_factor, start, begun: Instant::now(), stop, runs: Mutex::default() }
+    /// No runs yet. `time_factor` is how fast the runs' own time goes; `runs_kept` how many are kept.
+    pub(crate) fn new(
+        seed: u64,
+        time_factor: f64,
+        start: Option<Timestamp>,
+        runs_kept: usize,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            seed,
+            speed: time_factor,
+            start,
+            begun: Instant::now(),
+            stop,
+            runs_kept,
+            runs: Mutex::default(),
+            started: AtomicUsize::new(0),
+            created: Mutex::default(),
+            plans: Mutex::default(),
+            sessions: Mutex::default(),
+        }
     }
 
     /// Starts a run of a scenario, as of the world's own beginning, and a task that drives it; needs a tokio runtime.
     pub(crate) fn start(self: &Arc<Self>, scenario: &Scenario) -> RunId {
-        let index = lock(&self.runs).len();
-        let identity = Identity::new(self.seed, index, scenario.name());
-        let origin = Origin { parent: None, after: Duration::ZERO };
-        self.spawn(scenario, scenario.part(), identity, origin)
+        let index = self.started.fetch_add(1, Ordering::Relaxed);
+        let part = scenario.part();
+        self.remember_plan(Arc::clone(&part.plan));
+        let run = self.spawn(Beginning {
+            part,
+            scenario: Some(scenario.clone()),
+            session: None,
+            identity: Identity::new(self.seed, index, scenario.name()),
+            origin: Origin { parent: None, after: Duration::ZERO },
+        });
+        run.engine().run_id()
     }
 
-    fn spawn(self: &Arc<Self>, scenario: &Scenario, part: Arc<Part>, identity: Identity, origin: Origin) -> RunId {
+    fn spawn(self: &Arc<Self>, beginning: Beginning) -> Arc<Run> {
+        let Beginning { part, scenario, session, identity, origin } = beginning;
         let clock = self
             .start
             .map_or(Clock::Real, |start| Clock::From(start.checked_add(origin.after).unwrap_or(Timestamp::MAX)));
@@ -95,16 +145,20 @@ impl World {
         let run_id = engine.run_id();
         let run = Arc::new(Run {
             engine: Mutex::new(engine),
-            answered: Mutex::default(),
+            answered: Mutex::new(Replays::new(REMEMBERED)),
             changed: Notify::new(),
             begun: self.begun + origin.after.div_f64(self.speed),
             speed: self.speed,
-            scenario: scenario.clone(),
+            scenario,
+            session,
             origin,
         });
-        lock(&self.runs).insert(run_id, Arc::clone(&run));
-        tokio::spawn(Arc::clone(self).drive(run));
-        run_id
+        let mut runs = lock(&self.runs);
+        runs.insert(run_id, Arc::clone(&run));
+        self.forget_ended(&mut runs);
+        drop(runs);
+        tokio::spawn(Arc::clone(self).drive(Arc::clone(&run)));
+        run
     }
 
     /// Advances a run whenever something in it is due, until it ends.
@@ -116,17 +170,19 @@ impl World {
                 (engine.take_children(), engine.next_due(), engine.ended())
             };
             for child in children {
-                if let Some(part) = run.scenario.child(&child.name) {
-                    let origin = Origin { parent: Some(Arc::clone(&run)), after: run.origin.after + child.after };
-                    self.spawn(&run.scenario, part, child.identity, origin);
-                }
+                let Some(part) = run.scenario.as_ref().and_then(|scenario| scenario.child(&child.name)) else {
+                    continue;
+                };
+                let origin = Origin { parent: Some(Arc::clone(&run)), after: run.origin.after + child.after };
+                let scenario = run.scenario.clone();
+                self.spawn(Beginning { part, scenario, session: None, identity: child.identity, origin });
             }
             if ended {
                 break;
             }
             let sleep = async {
                 match due {
-                    Some(due) => tokio::time::sleep_until(run.begun + due.div_f64(run.speed)).await,
+                    Some(due) => tokio::time::sleep(run.time_until(due)).await,
                     None => std::future::pending().await,
                 }
             };
@@ -136,6 +192,7 @@ impl World {
                 () = sleep => {}
             }
         }
+        self.tell_session(&run);
         if let Some(parent) = &run.origin.parent {
             let (run_id, ended) = {
                 let engine = run.engine();
@@ -145,6 +202,16 @@ impl World {
             parent.engine().child_ended(ended, run_id);
             parent.changed.notify_one();
         }
+    }
+
+    fn tell_session(&self, run: &Run) {
+        let Some(session) = run.session else { return };
+        let messages = {
+            let engine = run.engine();
+            let succeeded = engine.status() == RunStatus::Succeeded;
+            if succeeded { engine.ledger().fold().assistant_messages() } else { Vec::new() }
+        };
+        self.say(session, messages);
     }
 
     /// The run of this id.
@@ -170,6 +237,12 @@ impl Run {
         self.begun.elapsed().mul_f64(self.speed)
     }
 
+    /// How long it is, by the clock on the wall, until the run's own time is `due`; a day where it is longer.
+    fn time_until(&self, due: Duration) -> Duration {
+        let left = due.saturating_sub(self.elapsed()).as_secs_f64() / self.speed;
+        Duration::try_from_secs_f64(left).map_or(LONGEST_SLEEP, |left| left.min(LONGEST_SLEEP))
+    }
+
     /// Somebody has changed the engine: its driver looks again.
     pub(crate) fn wake(&self) {
         self.changed.notify_one();
@@ -184,17 +257,17 @@ impl Run {
         answer: impl FnOnce() -> (u16, Bytes),
     ) -> Option<(u16, Bytes)> {
         let Some(request_id) = request_id else { return Some(answer()) };
+        let fingerprint = replays::of_bytes(body);
         // Held until the answer stands, so that two copies that arrive together are still one submission.
         let mut answered = lock(&self.answered);
-        if let Some(before) = answered.get(request_id) {
-            return (before.body == *body).then(|| before.reply.clone());
+        match answered.find(request_id, &fingerprint) {
+            Ok(Some(before)) => return Some(before),
+            Ok(None) => {}
+            Err(replays::Reused) => return None,
         }
         let reply = answer();
         if reply.0 == 200 {
-            if answered.len() >= REMEMBERED {
-                answered.shift_remove_index(0);
-            }
-            answered.insert(request_id.to_owned(), Answered { body: body.clone(), reply: reply.clone() });
+            answered.keep(request_id, fingerprint, reply.clone());
         }
         Some(reply)
     }

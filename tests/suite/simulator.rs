@@ -1,6 +1,8 @@
 //! The simulator, held to `wire/README.md`: every built-in scenario played to its end, and the server over real HTTP.
 
 mod bench;
+mod compile;
+mod create;
 mod http;
 mod scenarios;
 mod steps;

@@ -1,4 +1,5 @@
-//! Errors as the API words them: `{"error": {"code", "message", "fields"?, "status"}, "request_id"}`.
+//! Errors as the API words them: `{"error": {"code", "message", "fields"?, "status"}, "request_id"}`, and for what is
+//! wrong with a spec `{"error", "code", "message", "issues": [{"code", "path", "message"}], "request_id"}`.
 //!
 //! Source: `wire/README.md`, "Errors".
 
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::super::engine::Refusal;
+use crate::api::plan::Issue;
 
 /// Why a request is not answered as it wished.
 #[derive(Debug, Clone)]
@@ -17,11 +19,12 @@ pub(super) struct ApiError {
     code: &'static str,
     message: String,
     field: Option<String>,
+    issues: Vec<Issue>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, message: &str) -> Self {
-        Self { status, code, message: message.to_owned(), field: None }
+        Self { status, code, message: message.to_owned(), field: None, issues: Vec::new() }
     }
 
     pub(super) fn unauthorized(message: &str) -> Self {
@@ -46,6 +49,26 @@ impl ApiError {
 
     pub(super) fn conflict(message: &str) -> Self {
         Self::new(StatusCode::CONFLICT, "CONFLICT", message)
+    }
+
+    pub(super) fn too_many(message: &str) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT", message)
+    }
+
+    /// A part of the simulator has panicked.
+    pub(super) fn defect() -> Self {
+        let message = "the simulator has a defect: it could not do this; please report the request";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
+    }
+
+    /// What is wrong with a spec, or with what a run of it was given.
+    pub(super) fn issues(issues: Vec<Issue>) -> Self {
+        let first = issues.first().map(|issue| format!("{}: {}", issue.path, issue.message)).unwrap_or_default();
+        let message = match issues.len() {
+            0 | 1 => first,
+            count => format!("{count} issues, the first: {first}"),
+        };
+        Self { issues, ..Self::new(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", &message) }
     }
 
     /// A body that did not come, or not as far as `limit` bytes.
@@ -82,12 +105,23 @@ impl ApiError {
 
     /// The JSON body.
     pub(super) fn body(&self, request_id: &HeaderValue) -> Bytes {
+        if !self.issues.is_empty() {
+            return self.body_of_issues(request_id);
+        }
         let mut error = json!({"code": self.code, "message": self.message, "status": self.status()});
         if let Some(field) = &self.field {
             error["fields"] = json!([{"field": field, "message": self.message}]);
         }
         let request_id = request_id.to_str().unwrap_or_default();
         json!({"error": error, "request_id": request_id}).to_string().into()
+    }
+
+    /// `issues` as the clients read them, in the flat form that the OpenAPI document gives the compiler's refusals.
+    fn body_of_issues(&self, request_id: &HeaderValue) -> Bytes {
+        let request_id = request_id.to_str().unwrap_or_default();
+        let body = json!({"error": "the request was refused", "code": self.code, "message": self.message,
+            "issues": self.issues, "request_id": request_id});
+        body.to_string().into()
     }
 }
 

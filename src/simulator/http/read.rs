@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::api::ids::{CallId, RunId};
-use crate::api::step::RunSteps;
+use crate::api::step::{RunSteps, StepDetail};
+use crate::api::task::RunTasks;
 
 use super::super::world::Run;
 use super::error::ApiError;
@@ -91,8 +92,27 @@ pub(super) async fn events(
 
 /// `GET /runs/{run_id}/steps`
 pub(super) async fn steps(State(server): State<Server>, Path(run_id): Path<String>) -> Result<Response, ApiError> {
-    let steps = find(&server, &run_id)?.engine().ledger().fold().steps();
+    let run = find(&server, &run_id)?;
+    let (mut steps, asked) = {
+        let engine = run.engine();
+        (engine.ledger().fold().steps(), engine.step_details())
+    };
+    // No event says what a model was asked and what it said; the engine remembers it.
+    for detail in asked {
+        let same = |step: &&mut StepDetail| {
+            (&step.node_id, step.step, step.request_id) == (&detail.node_id, detail.step, detail.request_id)
+        };
+        if let Some(step) = steps.iter_mut().find(same) {
+            (step.llm_request, step.llm_response) = (detail.llm_request, detail.llm_response);
+        }
+    }
     Ok(axum::Json(RunSteps { steps }).into_response())
+}
+
+/// `GET /runs/{run_id}/tasks`
+pub(super) async fn tasks(State(server): State<Server>, Path(run_id): Path<String>) -> Result<Response, ApiError> {
+    let tasks = find(&server, &run_id)?.engine().tasks();
+    Ok(axum::Json(RunTasks { tasks }).into_response())
 }
 
 /// `GET /runs/{run_id}/steps/{step}/tool-calls/{tool_id}`

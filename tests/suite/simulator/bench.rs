@@ -31,17 +31,42 @@ impl Bench {
         Self::with(SimulatorConfig { scenarios, speed: 200.0, ..SimulatorConfig::default() }).await
     }
 
+    /// A simulator without a run of its own.
+    pub(super) async fn empty() -> Self {
+        let config = SimulatorConfig { scenarios: Vec::new(), speed: 1000.0, seed: 5, ..SimulatorConfig::default() };
+        Self::with(config).await
+    }
+
     pub(super) async fn with(config: SimulatorConfig) -> Self {
         let simulator = Simulator::start(config).await.unwrap();
         // Loopback needs no proxy and no certificates; a machine may have neither.
         let client = Client::builder().no_proxy().tls_certs_only(Vec::new()).build().unwrap();
-        let run_id = simulator.runs()[0].run_id;
+        let run_id = simulator.runs().first().map_or_else(RunId::random, |run| run.run_id);
         Self { simulator, client, run_id }
     }
 
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}/runs/{}{path}", self.simulator.base_url(), self.run_id);
         self.client.request(method, url).header(KEY, self.simulator.api_key()).timeout(PATIENCE)
+    }
+
+    /// A request to a path that is not about the run.
+    pub(super) fn call(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.simulator.base_url());
+        self.client.request(method, url).header(KEY, self.simulator.api_key()).timeout(PATIENCE)
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Response {
+        self.call(Method::POST, path).json(body).send().await.unwrap()
+    }
+
+    /// Creates a run and makes it the one that this bench is about.
+    pub(super) async fn created(&mut self, body: &Value) -> Value {
+        let response = self.post("/runs", body).await;
+        let (status, answer) = (response.status(), response.json::<Value>().await.unwrap());
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        self.run_id = RunId::parse(answer["run_id"].as_str().unwrap()).unwrap();
+        answer
     }
 
     /// The client of this program itself.
