@@ -1,8 +1,9 @@
 //! A runs server on loopback over real HTTP, for `demo`, `simulate`, tests and users' own trials.
 //!
-//! Owns a server that speaks `wire/README.md` as the real one does: it executes workflow specs with stand-in models
-//! that say what a scenario's script says, holds at a waiting call until somebody answers it, and carries what was
-//! submitted on into events and outputs. Everything is in memory and gone when it stops. Knows nothing of the client
+//! Owns a server that speaks `wire/README.md` as the real one does: it compiles the workflow specs that are sent and
+//! executes them with stand-in models, which say what a scenario's script says where there is one, holds at a waiting
+//! call until somebody answers it, and carries what was submitted on into events and outputs. Everything is in memory,
+//! bounded, and gone when it stops: runs, plans, sessions, the memory of answered requests. Knows nothing of the client
 //! side; it shares only the wire's types with it.
 //!
 //! | module | what it owns |
@@ -12,7 +13,7 @@
 //! | `spec`, `plan` | the workflow spec as it is sent; its checks, the plan and its hash |
 //! | `engine` | executing a plan: pure, synchronous, time is an argument |
 //! | `ledger`, `fold` | the log of events and the snapshot that it folds into |
-//! | `world` | the runs of a server, each driven in real time |
+//! | `world` | the runs of a server, each driven in real time; creating them, once for each request; plans, sessions |
 //! | `http` | the routes, credentials, errors, the event stream |
 //! | [`play`] | a scenario played at once, without a server |
 //! | `identity`, `prices`, `template`, `emitted` | ids from a seed; costs; `{{…}}`; events that a script writes out |
@@ -196,10 +197,12 @@ impl Simulator {
             base_url: &'a str,
             api_key: &'a str,
             runs: &'a [StartedRun],
+            /// Where everything is kept: it is gone when the simulator stops.
+            state: &'static str,
         }
+        let Self { base_url, runs, .. } = self;
         // Texts and ids always serialise.
-        serde_json::to_string(&Ready { base_url: &self.base_url, api_key: self.api_key(), runs: &self.runs })
-            .unwrap_or_default()
+        serde_json::to_string(&Ready { base_url, api_key: self.api_key(), runs, state: "memory" }).unwrap_or_default()
     }
 
     /// Ends every stream, stops listening, and waits a little for open connections.

@@ -3,7 +3,6 @@
 //! Owns names, help texts and the checks that need nothing but the word itself. A run id that names nothing is refused
 //! here, before any request.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use super::answer::AnswerArguments;
 use super::completions::CompletionsArguments;
 use super::man::ManArguments;
+use super::simulate::SimulateArguments;
 use crate::api::ids::RunId;
 use crate::settings::Flags;
 
@@ -73,10 +73,7 @@ pub enum Command {
     Answer(AnswerArguments),
     /// Follow a made-up run on a server inside this program; needs no account and no network
     Demo(DemoArguments),
-    /// Serve made-up runs over HTTP on this machine, for trials and tests, until stopped
-    #[command(
-        after_help = "When it is ready it prints one line of JSON: base_url, api_key, and runs with run_id and scenario."
-    )]
+    /// Serve the runs API on this machine with stand-in models, for trials and tests
     Simulate(SimulateArguments),
     /// Print what a shell needs to complete this program's words
     Completions(CompletionsArguments),
@@ -216,17 +213,6 @@ pub struct DemoArguments {
     pub display: DisplayArguments,
 }
 
-/// `simulate`
-#[derive(Debug, Clone, PartialEq, Args)]
-pub struct SimulateArguments {
-    /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = loopback)]
-    pub listen: SocketAddr,
-    /// How many times faster than the scenarios say
-    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor)]
-    pub speed: Factor,
-}
-
 /// A factor above 0, in thousandths, so that it can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Factor(u32);
@@ -245,7 +231,7 @@ impl Factor {
     }
 }
 
-fn factor(text: &str) -> Result<Factor, String> {
+pub(super) fn factor(text: &str) -> Result<Factor, String> {
     match text.parse::<f64>() {
         #[expect(
             clippy::cast_possible_truncation,
@@ -255,13 +241,6 @@ fn factor(text: &str) -> Result<Factor, String> {
         Ok(factor) if (0.001..=1000.0).contains(&factor) => Ok(Factor((factor * 1000.0).round() as u32)),
         _ => Err("must be a number from 0.001 to 1000".to_owned()),
     }
-}
-
-/// The simulator knows no users: it serves this machine only.
-fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr =
-        text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:8080".to_owned())?;
-    if address.ip().is_loopback() { Ok(address) } else { Err("must be an address of this machine only".to_owned()) }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -343,9 +322,6 @@ mod tests {
         for wrong in ["0", "-1", "NaN", "inf", "fast", "1001"] {
             assert!(factor(wrong).is_err(), "{wrong}");
         }
-        assert!(loopback("0.0.0.0:80").unwrap_err().contains("this machine only"));
-        assert!(loopback("localhost").is_err());
-        assert!(loopback("[::1]:0").is_ok());
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn run(arguments: &DemoArguments, verbosity: u8) -> Result<Exit, Failure> {
 }
 
 /// The scenario of this name, built in or in a file; without a name the one for newcomers.
-fn scenario(name: Option<&str>) -> Result<Scenario, Failure> {
+pub(super) fn scenario(name: Option<&str>) -> Result<Scenario, Failure> {
     let refused = |error: ScenarioError| Failure::new(Exit::Refused, error);
     let Some(name) = name else {
         return Scenario::builtin()

@@ -1,19 +1,80 @@
 //! `relay-console simulate`: the simulator alone, for trials and tests.
+//!
+//! Rule: the one line on standard output says where it serves, once it does; whoever reads it may begin, or stop it.
 
-use super::arguments::SimulateArguments;
-use super::{Context, Exit, Failure, block_on, output};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use clap::Args;
+
+use super::arguments::{Factor, factor};
+use super::{Context, Exit, Failure, block_on, demo, output};
 use crate::console::signals::{Signal, Signals};
 use crate::settings::Flags;
 use crate::simulator::{Simulator, SimulatorConfig};
 
+/// `simulate`
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(
+    after_help = "When it is ready it prints one line of JSON: base_url, api_key, runs with run_id and scenario, and state.\n\
+                  It runs every workflow spec that is posted to it, with texts in place of a model's, until it is stopped.\n\
+                  All of its state is in memory: runs, plan hashes and sessions are gone when it stops. It keeps the\n\
+                  last 1000 runs; of more, the oldest that have ended are forgotten."
+)]
+pub struct SimulateArguments {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = loopback)]
+    pub listen: SocketAddr,
+    /// How many times faster than the scenarios say
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor)]
+    pub speed: Factor,
+    /// Start a run of this scenario, by name or file; may be given several times [default: all that are built in]
+    #[arg(long = "scenario", value_name = "NAME|FILE")]
+    pub scenarios: Vec<String>,
+    /// Make the same ids each time, if the same is asked in the same order
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Read the key that clients must send from this file, in place of a new one each time
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+}
+
+/// The simulator knows no users: it serves this machine only.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:8080".to_owned())?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("must be an address of this machine only".to_owned()) }
+}
+
+impl SimulateArguments {
+    fn config(&self) -> Result<SimulatorConfig, Failure> {
+        let mut config = SimulatorConfig { listen: self.listen, speed: self.speed.get(), ..SimulatorConfig::default() };
+        if !self.scenarios.is_empty() {
+            let scenarios = self.scenarios.iter().map(|name| demo::scenario(Some(name)));
+            config.scenarios = scenarios.collect::<Result<_, _>>()?;
+        }
+        config.seed = self.seed.unwrap_or(config.seed);
+        config.api_key = self.api_key_file.as_deref().map(key).transpose()?;
+        Ok(config)
+    }
+}
+
+fn key(file: &Path) -> Result<String, Failure> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Failure::new(Exit::Refused, anyhow!("cannot read {}: {error}", file.display())))?;
+    Ok(text.trim().to_owned())
+}
+
 /// Serves until it is stopped by a signal.
 ///
 /// # Errors
-/// When the address cannot be listened on or the line that says where cannot be written.
+/// When a scenario or the key cannot be had, the address cannot be listened on, or the line that says where cannot be
+/// written.
 pub fn run(arguments: &SimulateArguments, verbosity: u8) -> Result<Exit, Failure> {
     Context::new(Flags::default(), verbosity)?;
-    let config =
-        SimulatorConfig { listen: arguments.listen, speed: arguments.speed.get(), ..SimulatorConfig::default() };
+    let config = arguments.config()?;
     block_on(async {
         // Before the line that says it is ready: whoever reads it may stop it at once.
         let mut signals = Signals::listen().map_err(Failure::internal)?;
@@ -31,4 +92,16 @@ pub fn run(arguments: &SimulateArguments, verbosity: u8) -> Result<Exit, Failure
         simulator.shutdown().await;
         Ok(Exit::Signal(signal))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_of_this_machine_is_listened_on() {
+        assert!(loopback("0.0.0.0:80").unwrap_err().contains("this machine only"));
+        assert!(loopback("localhost").is_err());
+        assert!(loopback("[::1]:0").is_ok());
+    }
 }

@@ -104,6 +104,48 @@ fn simulate_prints_one_line_when_it_is_ready_serves_and_ends_by_signal() {
 }
 
 #[test]
+fn what_simulate_cannot_start_with_is_refused_in_words() {
+    let program = Program::new();
+    let refused = |arguments: &[&str], phrases: &[&str]| {
+        assert_refused(&program.run(&[&["simulate"], arguments].concat()), phrases);
+    };
+    refused(&["--scenario", "incident", "--scenario", "no-such-scenario"], &["no-such-scenario", "built-in ones"]);
+    refused(&["--seed", "x"], &["--seed"]);
+    refused(&["--api-key-file", "/no/such/file"], &["cannot read /no/such/file"]);
+    let file = program.home.path().join("key");
+    fs::write(&file, "hunter-two").unwrap();
+    let output = program.run(&["simulate", "--api-key-file", file.to_str().unwrap()]);
+    assert_refused(&output, &["mr_sk_"]);
+    assert!(!text(&output.stderr).contains("hunter-two"), "a key is never shown");
+}
+
+#[cfg(unix)]
+#[test]
+fn simulate_starts_the_scenarios_that_it_is_given_with_the_seed_and_the_key_that_it_is_given() {
+    use std::io::{BufRead, BufReader};
+
+    let program = Program::new();
+    let key = program.home.path().join("key");
+    fs::write(&key, "mr_sk_of_my_own\n").unwrap();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/scenarios/failing.toml");
+    let arguments = ["simulate", "--scenario", file, "--scenario", "incident", "--seed", "7", "--api-key-file"];
+    let ready = || {
+        let mut command = program.command(&arguments);
+        let mut child = command.arg(&key).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        serde_json::from_str::<serde_json::Value>(&line).unwrap()
+    };
+    let first = ready();
+    assert_eq!((&first["api_key"], &first["state"]), (&"mr_sk_of_my_own".into(), &"memory".into()));
+    let scenarios: Vec<_> = first["runs"].as_array().unwrap().iter().map(|run| &run["scenario"]).collect();
+    assert_eq!(scenarios, ["failing", "incident"]);
+    assert_eq!(ready()["runs"], first["runs"], "the seed gives the same ids");
+}
+
+#[test]
 fn an_address_that_is_taken_is_refused_in_words() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
