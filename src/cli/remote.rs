@@ -9,6 +9,7 @@ use super::arguments::ServerArguments;
 use super::{Context, Exit, Failure, report};
 use crate::api::client::Client;
 use crate::api::error::{Class, Error};
+use crate::api::ids::RunId;
 use crate::settings::{self, Server};
 
 /// A server to ask.
@@ -26,13 +27,51 @@ impl Remote {
     /// # Errors
     /// When the settings are refused.
     pub fn open(server: &ServerArguments, verbosity: u8) -> Result<Self, Failure> {
-        let Context { directories, environment, files, flags, notices } = Context::new(server.flags(), verbosity)?;
-        let server = settings::server(&flags, &environment, &files, &directories)?;
+        Self::of(&Context::new(server.flags(), verbosity)?)
+    }
+
+    /// The server that these settings name. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the settings are refused.
+    pub fn of(context: &Context) -> Result<Self, Failure> {
+        let Context { directories, environment, files, flags, notices } = context;
+        let server = settings::server(flags, environment, files, directories)?;
         for notice in notices.iter().chain(&server.notices) {
             report(notice);
         }
         let label = server.label();
         Ok(Self { client: client(&server)?, label })
+    }
+
+    /// The failure of a call: what was asked of whom, what went wrong, and what to do.
+    #[must_use]
+    pub fn failure(&self, asked: &str, error: &Error) -> Failure {
+        let class = error.class();
+        let mut message = format!("cannot {asked} ({}): {error}", self.label);
+        if let Some(advice) = self.advice(class) {
+            message.extend(["\n", &advice]);
+        }
+        Failure::new(exit_of(class), anyhow!(message))
+    }
+
+    /// The failure of reading something of a run.
+    #[must_use]
+    pub fn read_failure(&self, what: &str, run: &RunId, error: &Error) -> Failure {
+        self.failure(&format!("read {what} {run}"), error)
+    }
+
+    fn advice(&self, class: Class) -> Option<String> {
+        let base_url = self.client.base_url().as_str();
+        Some(match class {
+            Class::Setting | Class::Invalid | Class::Conflict => return None,
+            Class::Unauthorized => {
+                "Check the key or token; `relay-console doctor` shows where it comes from.".to_owned()
+            }
+            Class::NotFound => format!("Check the id, and that it belongs to {base_url} (--profile, --base-url)."),
+            Class::Unavailable => format!("Try again later; `relay-console doctor` checks the way to {base_url}."),
+            Class::Protocol => format!("Check that {base_url} is the runs API (--profile, --base-url)."),
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Tables for people.
 //!
 //! Rules: every cell is made inert and stands on one line; columns are as wide as their widest cell; on a terminal a row
-//! that is too long loses the end of its last column and says so with an ellipsis; elsewhere nothing is cut.
+//! that is too long loses the end of its last column, then of its widest ones, and says so with an ellipsis; elsewhere
+//! nothing is cut.
 
 use super::output::{self, PLAIN};
 use crate::view::text;
@@ -9,8 +10,12 @@ use crate::view::text;
 /// Columns between two columns.
 const GAP: usize = 2;
 
-/// The least that is left of a last column, however narrow the terminal.
-const LEAST: usize = 8;
+/// The least that is left of a column in a narrow terminal, and in one where that is too much.
+const LEAST: [usize; 2] = [8, 3];
+
+/// The widest that a column is made for the sake of its widest cell, which then sticks out: one endless name must not
+/// fill every other row with spaces.
+const WIDEST: usize = 120;
 
 /// How the cells of a column stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,30 +60,52 @@ impl Table {
             .map(|column| lines().filter_map(|row| row.get(column)).map(|cell| text::width(cell, PLAIN)).max())
             .map(Option::unwrap_or_default)
             .collect();
+        let rooms = width.map(|width| self.rooms(&widths, width));
         let mut rendered = String::new();
         for row in lines() {
-            rendered.push_str(self.line(row, &widths, width).trim_end());
+            rendered.push_str(self.line(row, &widths, rooms.as_deref()).trim_end());
             rendered.push('\n');
         }
         rendered
     }
 
-    fn line(&self, row: &[String], widths: &[usize], most: Option<usize>) -> String {
+    /// The columns that each column gets of `most`: the last one gives way first, then the widest of text. A figure is
+    /// never cut.
+    fn rooms(&self, widths: &[usize], most: usize) -> Vec<usize> {
+        let mut rooms = widths.to_vec();
+        let gaps = GAP * widths.len().saturating_sub(1);
+        let is_text = |column: usize| self.columns.get(column).is_some_and(|(_, align)| *align == Align::Left);
+        for least in LEAST {
+            let mut excess = (gaps + rooms.iter().sum::<usize>()).saturating_sub(most);
+            if let Some(last) = rooms.last_mut() {
+                let given = excess.min(last.saturating_sub(least));
+                *last -= given;
+                excess -= given;
+            }
+            while excess > 0 {
+                let widest = (0..rooms.len()).filter(|column| is_text(*column)).max_by_key(|column| rooms[*column]);
+                let Some(widest) = widest.filter(|column| rooms[*column] > least) else { break };
+                rooms[widest] -= 1;
+                excess -= 1;
+            }
+        }
+        rooms
+    }
+
+    fn line(&self, row: &[String], widths: &[usize], rooms: Option<&[usize]>) -> String {
         let mut line = String::new();
-        let mut before = 0;
-        for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let last = index + 1 == widths.len();
-            let room = most.filter(|_| last).map_or(usize::MAX, |most| most.saturating_sub(before).max(LEAST));
+        for (index, cell) in row.iter().enumerate() {
+            let room = rooms.and_then(|rooms| rooms.get(index)).copied().unwrap_or(usize::MAX);
             let cell = text::cut_plain(cell, room, PLAIN);
+            let width = widths.get(index).copied().unwrap_or_default().min(room).min(WIDEST);
             let padding = " ".repeat(width.saturating_sub(text::width(&cell, PLAIN)));
             match self.columns.get(index) {
                 Some((_, Align::Right)) => line.extend([padding.as_str(), cell.as_str()]),
                 _ => line.extend([cell.as_str(), padding.as_str()]),
             }
-            if !last {
+            if index + 1 < row.len() {
                 line.push_str(&" ".repeat(GAP));
             }
-            before += width + GAP;
         }
         line
     }
@@ -122,5 +149,25 @@ mod tests {
         assert!(rendered.lines().all(|line| line.chars().count() <= 30), "{rendered}");
         assert!(rendered.contains("all is well,"), "{rendered}");
         assert!(rendered.contains('…'), "{rendered}");
+    }
+
+    #[test]
+    fn where_the_last_column_is_not_enough_the_widest_texts_give_way_and_figures_do_not() {
+        let mut table = Table::new(&[("node", Align::Left), ("tokens", Align::Right), ("model", Align::Left)]);
+        table.row(["a_node_with_a_very_long_name_indeed", "1,234,567", "claude-sonnet-4-5"]);
+        let rendered = table.render(Some(36));
+        assert!(rendered.lines().all(|line| line.chars().count() <= 36), "{rendered}");
+        assert_eq!(rendered, "node                tokens  model\na_node_with_a_…  1,234,567  claude-…\n");
+        assert_eq!(table.render(Some(22)), "node       tokens  mo…\na_nod…  1,234,567  cl…\n");
+    }
+
+    #[test]
+    fn an_endless_cell_sticks_out_and_does_not_widen_the_other_rows() {
+        let mut table = Table::new(&[("model", Align::Left), ("in", Align::Right)]);
+        table.row([&"m".repeat(1_000_000), "1"]);
+        table.row(["short", "2"]);
+        let rendered = table.render(None);
+        assert!(rendered.contains(&"m".repeat(1_000_000)));
+        assert!(rendered.lines().nth(2).unwrap().len() <= WIDEST + GAP + 2, "{}", rendered.len());
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::run::Amount;
 
 /// US cents as dollars without the sign: `0.42`; `<0.01` for more than nothing but less than a cent.
-pub(super) fn dollars(cents: f64) -> String {
+#[must_use]
+pub fn dollars(cents: f64) -> String {
     if cents > 0.0 && cents < 0.5 { "<0.01".to_owned() } else { format!("{:.2}", cents / 100.0) }
 }
 
@@ -27,7 +28,8 @@ pub(super) fn estimate(amount: &Amount) -> Option<String> {
 }
 
 /// A count of tokens: `950`, `12.1k`, `3.4M`.
-pub(super) fn tokens(count: u64) -> String {
+#[must_use]
+pub fn tokens(count: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000, "k"), (1_000_000, "M"), (1_000_000_000, "G")];
     let Some((unit, name)) = UNITS.iter().rev().find(|(unit, _)| count >= *unit) else {
         return count.to_string();
@@ -37,7 +39,8 @@ pub(super) fn tokens(count: u64) -> String {
 }
 
 /// How long something took: `00:48`, `1:04:12`, `2d 03h`.
-pub(super) fn duration(time: Duration) -> String {
+#[must_use]
+pub fn duration(time: Duration) -> String {
     let (days, hours, minutes, seconds) = parts(time);
     match (days, hours) {
         (0, 0) => format!("{minutes:02}:{seconds:02}"),
@@ -75,7 +78,8 @@ pub fn bytes(count: u64) -> String {
 }
 
 /// A count with thousands apart: `1,284`.
-pub(super) fn count(number: u64) -> String {
+#[must_use]
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -88,7 +92,8 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// A count and its noun: `1 call`, `2 calls`.
-pub(super) fn plural(number: u64, noun: &str) -> String {
+#[must_use]
+pub fn plural(number: u64, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {noun}{s}", count(number))
 }

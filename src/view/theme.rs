@@ -8,6 +8,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::border;
 
 use crate::api::run::{NodeStatus, RunStatus};
+use crate::api::task::TaskStatus;
 
 /// What the terminal is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +138,30 @@ impl Theme {
             Some(RunStatus::Other(_)) => (Sign::Unknown, Role::Plain),
             None => (Sign::Pending, Role::Quiet),
         }
+    }
+
+    /// A node's status as sign and word, for tables outside the console. The word is the server's: not inert yet.
+    #[must_use]
+    pub fn node_words(self, status: &NodeStatus) -> String {
+        format!("{} {status}", self.sign(Self::node_status(status).0))
+    }
+
+    /// A run's status as sign and word, as [`Theme::node_words`].
+    #[must_use]
+    pub fn run_words(self, status: &RunStatus) -> String {
+        format!("{} {status}", self.sign(Self::run_status(Some(status)).0))
+    }
+
+    /// A task's status as sign and word, as [`Theme::node_words`].
+    #[must_use]
+    pub fn task_words(self, status: &TaskStatus) -> String {
+        let sign = match status {
+            TaskStatus::Pending => Sign::Pending,
+            TaskStatus::InProgress => Sign::Running,
+            TaskStatus::Completed => Sign::Succeeded,
+            TaskStatus::Other(_) => Sign::Unknown,
+        };
+        format!("{} {status}", self.sign(sign))
     }
 
     /// The border of a pane: the one that keys go to is heavier, which needs no colour to be seen.

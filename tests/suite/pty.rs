@@ -6,7 +6,7 @@ mod drafts;
 mod endings;
 mod keys;
 mod panics;
-mod session;
+pub(crate) mod session;
 mod simulate;
 
 /// A size at which the panes stand side by side.
