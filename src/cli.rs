@@ -19,13 +19,19 @@ pub mod arguments;
 pub mod completions;
 pub mod demo;
 pub mod exit;
+pub mod facts;
 pub mod follow;
 pub mod man;
+pub mod get;
 pub mod output;
+pub mod pending;
 pub mod remote;
 pub mod session;
 pub mod simulate;
+pub mod step_table;
+pub mod steps;
 pub mod table;
+pub mod tasks;
 
 pub use arguments::{Command, CommandLine};
 pub use exit::{Exit, Failure};
@@ -101,6 +107,10 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
         Command::Simulate(arguments) => simulate::run(&arguments, verbosity),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
+        Command::Get(arguments) => get::run(&arguments, verbosity),
+        Command::Pending(arguments) => pending::run(&arguments, verbosity),
+        Command::Steps(arguments) => steps::run(&arguments, verbosity),
+        Command::Tasks(arguments) => tasks::run(&arguments, verbosity),
     }
 }
 

@@ -13,6 +13,10 @@ use super::answer::AnswerArguments;
 use super::completions::CompletionsArguments;
 use super::man::ManArguments;
 use super::simulate::SimulateArguments;
+use super::get::GetArguments;
+use super::pending::PendingArguments;
+use super::steps::StepsArguments;
+use super::tasks::TasksArguments;
 use crate::api::ids::RunId;
 use crate::settings::Flags;
 
@@ -79,6 +83,14 @@ pub enum Command {
     Completions(CompletionsArguments),
     /// Print the man page, or write one for each subcommand
     Man(ManArguments),
+    /// Show a run: status, cost, nodes, outputs
+    Get(GetArguments),
+    /// Show the tool calls that a run waits for
+    Pending(PendingArguments),
+    /// Show the steps of a run, or one tool call in full
+    Steps(StepsArguments),
+    /// Show the task list of a run
+    Tasks(TasksArguments),
 }
 
 /// `follow`

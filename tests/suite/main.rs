@@ -3,6 +3,7 @@
 
 mod answer;
 mod architecture;
+mod calls;
 mod cli;
 mod client;
 mod endpoints;

@@ -1,0 +1,90 @@
+//! `relay-console pending`: the tool calls that a run waits for.
+
+use clap::Args;
+
+use super::arguments::ServerArguments;
+use super::output::{self, PLAIN};
+use super::remote::Remote;
+use super::table::{Align, Table};
+use super::{Exit, Failure, block_on, report};
+use crate::api::ids::RunId;
+use crate::api::tool::{CallKey, PendingTools, Question};
+use crate::view::text;
+
+/// `pending`
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct PendingArguments {
+    /// The run, such as 550e8400-e29b-41d4-a716-446655440000
+    #[arg(value_name = "RUN_ID", value_parser = RunId::parse)]
+    pub run_id: RunId,
+    /// Print the server's answer
+    #[arg(long)]
+    pub json: bool,
+    /// Which server, and as whom.
+    #[command(flatten)]
+    pub server: ServerArguments,
+}
+
+/// Prints what the run waits for.
+///
+/// # Errors
+/// When the settings are refused, or the server does not answer as it should.
+pub fn run(arguments: &PendingArguments, verbosity: u8) -> Result<Exit, Failure> {
+    let PendingArguments { run_id, json, server } = arguments;
+    let remote = Remote::open(server, verbosity)?;
+    let reply = block_on(async {
+        let reply = remote.client.pending_tools(run_id).await;
+        reply.map_err(|error| remote.read_failure("what waits in", run_id, &error))
+    })?;
+    if *json {
+        output::json(&reply.body)?;
+        return Ok(Exit::Done);
+    }
+    if reply.value.calls().next().is_none() {
+        report(&format!("the run {run_id} waits for no tool call"));
+        return Ok(Exit::Done);
+    }
+    output::text(&render(&reply.value, output::columns()))?;
+    Ok(Exit::Done)
+}
+
+/// A row for each call, then each question with the answers that it offers.
+fn render(pending: &PendingTools, columns: Option<usize>) -> String {
+    let mut table = Table::new(&[
+        ("node", Align::Left),
+        ("step", Align::Right),
+        ("call", Align::Left),
+        ("tool", Align::Left),
+        ("arguments", Align::Left),
+    ]);
+    let mut questions = String::new();
+    for (key, call) in pending.calls() {
+        let node = key.step.node_id.as_str();
+        let step = key.step.step.to_string();
+        table.row([node, &step, call.id.as_str(), call.name.as_str(), call.arguments()]);
+        if let Some(question) = call.question() {
+            questions.push_str(&asked(&key, &question));
+        }
+    }
+    table.render(columns) + &questions
+}
+
+/// A question as a person answers it: what is asked, each option, and whether an answer of one's own is taken.
+fn asked(key: &CallKey, question: &Question) -> String {
+    let one_line = |words: &str| text::plain(&words.split_whitespace().collect::<Vec<_>>().join(" "), PLAIN);
+    let call = format!("{} {} {}", key.step.node_id, key.step.step, key.call_id);
+    let mut lines = vec![format!("\n{} asks:", one_line(&call))];
+    let wording = output::inert_lines(question.question.trim());
+    lines.extend(wording.lines().map(|line| format!("  {line}")));
+    for option in &question.options {
+        let label = one_line(&option.label);
+        lines.push(match option.description.as_deref().map(one_line) {
+            Some(description) => format!("  - {label}: {description}"),
+            None => format!("  - {label}"),
+        });
+    }
+    if question.allow_freeform && !question.options.is_empty() {
+        lines.push("  or an answer of your own".to_owned());
+    }
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,52 @@
+//! `relay-console tasks`: the run's task list.
+
+use clap::Args;
+
+use super::arguments::ServerArguments;
+use super::output::{self, PLAIN};
+use super::remote::Remote;
+use super::table::{Align, Table};
+use super::{Exit, Failure, block_on, report};
+use crate::api::ids::RunId;
+
+/// `tasks`
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct TasksArguments {
+    /// The run, such as 550e8400-e29b-41d4-a716-446655440000
+    #[arg(value_name = "RUN_ID", value_parser = RunId::parse)]
+    pub run_id: RunId,
+    /// Print the server's answer
+    #[arg(long)]
+    pub json: bool,
+    /// Which server, and as whom.
+    #[command(flatten)]
+    pub server: ServerArguments,
+}
+
+/// Prints the tasks.
+///
+/// # Errors
+/// When the settings are refused, or the server does not answer as it should.
+pub fn run(arguments: &TasksArguments, verbosity: u8) -> Result<Exit, Failure> {
+    let TasksArguments { run_id, json, server } = arguments;
+    let remote = Remote::open(server, verbosity)?;
+    let reply = block_on(async {
+        let reply = remote.client.tasks(run_id).await;
+        reply.map_err(|error| remote.read_failure("the tasks of", run_id, &error))
+    })?;
+    if *json {
+        output::json(&reply.body)?;
+        return Ok(Exit::Done);
+    }
+    if reply.value.tasks.is_empty() {
+        report(&format!("the run {run_id} has no tasks"));
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&[("status", Align::Left), ("task", Align::Left), ("being done", Align::Left)]);
+    for task in &reply.value.tasks {
+        let active = task.active_form.as_deref().unwrap_or_default();
+        table.row([&PLAIN.task_words(&task.status), &task.content, active]);
+    }
+    table.print()?;
+    Ok(Exit::Done)
+}

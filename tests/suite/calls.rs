@@ -1,0 +1,100 @@
+//! The commands that make one call, as a shell sees them: what they send, print and return.
+//!
+//! The server is a raw socket with canned answers, so that ids, times and every misbehaviour are a test's own.
+
+mod reads;
+
+use std::process::{Command, Output};
+
+use tokio::runtime::Runtime;
+
+use crate::program::{Program, text};
+use crate::raw_server::{Act, RawServer, Request, answer, json};
+
+const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
+
+/// Controls, direction marks and what cannot be seen, as JSON spells them.
+const HOSTILE: &str = r"\u001b[2J\u202e\u200b\u0007\u009b1m";
+
+/// A server with canned answers, and a program whose settings name it.
+struct Bench {
+    // Dropped before the runtime that it runs on.
+    server: RawServer,
+    _runtime: Runtime,
+    program: Program,
+}
+
+impl Bench {
+    /// A server whose answers `script` gives.
+    fn with(script: impl Fn(&Request, usize) -> Vec<Act> + Send + Sync + 'static) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let server = runtime.block_on(RawServer::start(script));
+        Self { server, _runtime: runtime, program: Program::new() }
+    }
+
+    /// A server that always answers so.
+    fn answering(status: u16, body: &str) -> Self {
+        // A clock that stands still, so that ages do.
+        let headers =
+            ["content-type: application/json", "date: Thu, 01 Jan 2026 00:10:00 GMT", "x-modelrelay-request-id: req-7"];
+        let answer = answer(status, &headers, body);
+        Self::with(move |_, _| answer.clone())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.program.command(arguments);
+        command.env("MODELRELAY_API_BASE_URL", self.server.base_url()).env("MODELRELAY_API_KEY", "mr_sk_0123456789");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The requests as far as they came, method and target.
+    fn lines(&self) -> Vec<String> {
+        self.server.seen().requests.into_iter().map(|request| request.line).collect()
+    }
+
+    /// A command and what came of it, as a shell's scrollback shows it.
+    fn transcript(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        self.scrollback(arguments, &output)
+    }
+
+    fn scrollback(&self, arguments: &[&str], output: &Output) -> String {
+        let mask = |bytes: &[u8]| {
+            let shown = text(bytes).replace(&self.server.address, "HOST").replace(RUN, "RUN");
+            shown.replace(&self.program.home.path().display().to_string(), "HOME")
+        };
+        let command = mask(arguments.join(" ").as_bytes());
+        let (answer, rest) = (mask(&output.stdout), mask(&output.stderr));
+        let code = output.status.code().unwrap();
+        format!("$ relay-console {command}\n{answer}--- standard error\n{rest}--- exit {code}\n")
+    }
+}
+
+/// The exit code, nothing on standard output, and each phrase on standard error.
+fn assert_fails(output: &Output, code: i32, phrases: &[&str]) {
+    let error = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(code), String::new()), "{error}");
+    for phrase in phrases {
+        assert!(error.contains(phrase), "{phrase:?} is not in {error:?}");
+    }
+}
+
+/// No character that acts on a terminal, and a mark for each that was meant to.
+fn assert_inert(shown: &str, what: &str) {
+    let acts = |c: char| (c.is_control() && c != '\n') || ('\u{200b}'..='\u{202e}').contains(&c);
+    assert!(!shown.chars().any(acts), "{what}: {shown:?}");
+    assert!(shown.contains("␛[2J¿¿␇␦1m"), "{what} is not shown: {shown:?}");
+}
+
+#[test]
+fn the_help_of_each_command_is_what_was_agreed_on() {
+    // What every command says alike stands in the help of `follow`.
+    let own = |page: String| page.split("Server:").next().unwrap().to_owned();
+    let pages =
+        ["get", "pending", "steps", "tasks"].map(|name| own(text(&Program::new().run(&[name, "--help"]).stdout)));
+    crate::snapshots().bind(|| insta::assert_snapshot!("calls_help", pages.join("----\n")));
+}
