@@ -24,11 +24,13 @@ mod source;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::client::ClientSource;
+use crate::api::error::Class;
 use crate::api::event::{Event, ProtocolError};
 use crate::api::ids::RunId;
 use crate::api::run::RunSnapshot;
@@ -44,11 +46,26 @@ pub struct FeedConfig {
     pub include_output: bool,
     /// After so much silence the link is stale, and is probed.
     pub idle_timeout: Duration,
+    /// Whether events to come are waited for. Otherwise the feed reads what is there, says that it is `Live` or `Ended`,
+    /// and ends.
+    pub wait: bool,
+    /// No more events than this are wanted: requests ask for no more, and the feed ends once they are sent. The last
+    /// batch may hold a few more. `None` for all.
+    pub limit: Option<u64>,
+    /// Whether each event's line comes before it, as [`FeedItem::Line`].
+    pub lines: bool,
 }
 
 impl Default for FeedConfig {
     fn default() -> Self {
-        Self { after_seq: 0, include_output: true, idle_timeout: Duration::from_secs(15) }
+        Self {
+            after_seq: 0,
+            include_output: true,
+            idle_timeout: Duration::from_secs(15),
+            wait: true,
+            limit: None,
+            lines: false,
+        }
     }
 }
 
@@ -126,6 +143,8 @@ pub enum FeedUpdate {
 /// One thing that the stream brought.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeedItem {
+    /// The line of the event that follows, as it came, without its line end; only where they are asked for.
+    Line(Bytes),
     /// The next event in seq order.
     Event(Event),
     /// A line that breaks the protocol. With a seq it takes that place in the order; without one it only counts.
@@ -166,6 +185,8 @@ pub enum LinkState {
         wait: Duration,
         /// Why, in words; not yet inert.
         cause: String,
+        /// What kind of trouble it is; `None` where events are missing and are read again.
+        class: Option<Class>,
     },
     /// The run has ended and every event of it was read.
     Ended,
@@ -173,6 +194,8 @@ pub enum LinkState {
     Refused {
         /// Why, in words; not yet inert.
         cause: String,
+        /// What kind of refusal it is.
+        class: Class,
     },
 }
 

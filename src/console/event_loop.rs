@@ -91,8 +91,11 @@ pub async fn run(config: ConsoleConfig, clients: ClientSource) -> io::Result<Lef
     let (outcome_tx, outcomes) = mpsc::channel(OUTCOME_CHANNEL);
     let (update_tx, updates) = mpsc::channel(FEED_CHANNEL);
     let run_id = config.identity.run_id;
-    let feed_config =
-        FeedConfig { include_output: config.include_output, idle_timeout: config.idle_timeout, after_seq: 0 };
+    let feed_config = FeedConfig {
+        include_output: config.include_output,
+        idle_timeout: config.idle_timeout,
+        ..FeedConfig::default()
+    };
     let feed = Feed::spawn(clients.clone(), run_id, feed_config, update_tx);
     let performer = Performer::new(run_id, clients, config.state, config.include_output, outcome_tx);
     let mut console = Loop {

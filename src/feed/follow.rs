@@ -24,13 +24,20 @@ pub(super) enum End {
     /// The run has ended, and every event of it was read.
     Ended,
     /// The server refuses; asking again would not help.
-    Refused { cause: String },
+    Refused { cause: String, class: Class },
     /// It is to be made again after a wait.
-    Failed { cause: String, retry_after: Option<Duration> },
+    Failed { cause: String, class: Option<Class>, retry_after: Option<Duration> },
     /// It is to be made again at once: another one has more to say.
     Reopen,
-    /// Nobody listens.
+    /// Nobody listens, or all that was wanted is sent.
     Closed,
+}
+
+impl End {
+    /// The connection is in trouble, and the next one may not be.
+    pub(super) fn unavailable(cause: String) -> Self {
+        Self::Failed { cause, class: Some(Class::Unavailable), retry_after: None }
+    }
 }
 
 impl From<Closed> for End {
@@ -41,10 +48,12 @@ impl From<Closed> for End {
 
 impl From<Error> for End {
     fn from(error: Error) -> Self {
-        let (cause, retry_after) = (error.to_string(), error.retry_after());
-        match error.class() {
-            Class::Setting | Class::Unauthorized | Class::NotFound | Class::Invalid => Self::Refused { cause },
-            Class::Conflict | Class::Unavailable | Class::Protocol => Self::Failed { cause, retry_after },
+        let (cause, class, retry_after) = (error.to_string(), error.class(), error.retry_after());
+        match class {
+            Class::Setting | Class::Unauthorized | Class::NotFound | Class::Invalid => Self::Refused { cause, class },
+            Class::Conflict | Class::Unavailable | Class::Protocol => {
+                Self::Failed { cause, class: Some(class), retry_after }
+            }
         }
     }
 }
@@ -60,6 +69,8 @@ pub(super) struct Follower<S> {
     pub(super) backoff: Backoff,
     /// Whether the run's last event was applied.
     pub(super) run_ended: bool,
+    /// Events and rejected places that are still wanted; `None` for all.
+    pub(super) left: Option<u64>,
 }
 
 impl<S: Source> Follower<S> {
@@ -75,9 +86,10 @@ impl<S: Source> Follower<S> {
             config,
             signals,
             outbox: Outbox::new(tx),
-            sequence: Sequence::new(run_id, config.after_seq),
+            sequence: Sequence::new(run_id, config.after_seq).with_lines(config.lines),
             backoff: Backoff::default(),
             run_ended: false,
+            left: config.limit,
         }
     }
 
@@ -108,11 +120,15 @@ impl<S: Source> Follower<S> {
         match end {
             End::Closed => return Err(Closed),
             End::Reopen => {}
+            End::Ended if !self.config.wait => {
+                self.outbox.link(LinkState::Ended).await?;
+                return Err(Closed);
+            }
             End::Ended => self.rest(LinkState::Ended).await?,
-            End::Refused { cause } => self.rest(LinkState::Refused { cause }).await?,
-            End::Failed { cause, retry_after } => {
+            End::Refused { cause, class } => self.rest(LinkState::Refused { cause, class }).await?,
+            End::Failed { cause, class, retry_after } => {
                 let wait = self.backoff.fail(retry_after, retry::jitter());
-                self.outbox.link(LinkState::Retrying { at: Timestamp::now() + wait, wait, cause }).await?;
+                self.outbox.link(LinkState::Retrying { at: Timestamp::now() + wait, wait, cause, class }).await?;
                 if tokio::time::timeout(wait, signals.reconnect.notified()).await.is_ok() {
                     self.renew();
                 }

@@ -57,11 +57,13 @@ pub struct Sequence {
     /// Seqs beyond `last` that rejected lines claim.
     claims: BTreeSet<u64>,
     /// Events beyond a gap that this history may still fill.
-    held: BTreeMap<u64, Event>,
+    held: BTreeMap<u64, (Event, Option<Bytes>)>,
     held_bytes: usize,
     /// Events and rejected places given out since this was last asked.
     given: u64,
     run_ended: bool,
+    /// Whether each event's line is given out before it.
+    lines: bool,
 }
 
 /// A gap that may still heal.
@@ -86,7 +88,14 @@ impl Sequence {
             held_bytes: 0,
             given: 0,
             run_ended: false,
+            lines: false,
         }
+    }
+
+    /// The same order, which gives out each event's line before it, or does not.
+    #[must_use]
+    pub fn with_lines(self, lines: bool) -> Self {
+        Self { lines, ..self }
     }
 
     /// The run whose order it is.
@@ -128,11 +137,13 @@ impl Sequence {
         }
         if hold && !self.missing_before(seq).is_empty() {
             self.held_bytes += line.len();
-            self.held.insert(seq, event);
+            let kept = self.lines.then(|| line.clone());
+            self.held.insert(seq, (event, kept));
             let full = self.held.len() >= HELD_EVENTS || self.held_bytes >= HELD_BYTES;
             return if full { self.settle(out) } else { Effect::Nothing };
         }
-        self.place(event, out)
+        let kept = self.lines.then(|| line.clone());
+        self.place((event, kept), out)
     }
 
     /// Nothing more comes before the events that are held: gives them out, or says that a gap is to be read again.
@@ -155,7 +166,7 @@ impl Sequence {
     }
 
     /// Gives an event out, with those held that it leads to, unless a gap before it is to be read again first.
-    fn place(&mut self, event: Event, out: &mut Vec<FeedItem>) -> Effect {
+    fn place(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) -> Effect {
         let seq = event.seq;
         while let Some((first, last)) = Self::extent(&self.missing_before(seq)) {
             let seen = self.gap.unwrap_or(Gap { last, attempts: 0 });
@@ -169,15 +180,16 @@ impl Sequence {
             // What is still missing behind it was skipped less often: a gap of its own.
             self.advance(gap.last);
         }
-        self.give(event, out);
+        self.give((event, line), out);
         self.release(out);
         Effect::New
     }
 
-    fn give(&mut self, event: Event, out: &mut Vec<FeedItem>) {
+    fn give(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) {
         self.advance(event.seq);
         self.given += 1;
         self.run_ended |= event.body.ends_run();
+        out.extend(line.map(FeedItem::Line));
         out.push(FeedItem::Event(event));
     }
 

@@ -32,6 +32,9 @@ const HISTORY_QUIET: Duration = Duration::from_secs(5);
 /// How often the snapshot is read after the run's last event before the run counts as ended without it.
 const LAST_READS: u32 = 3;
 
+/// The most that one answer can be asked for (`wire/README.md`, "Endpoints").
+const PAGE: u32 = 10_000;
+
 /// What a probe has found.
 enum Probed {
     /// The stream has missed something.
@@ -99,6 +102,9 @@ impl<S: Source> Follower<S> {
     async fn connect_and_read(&mut self) -> Result<End, End> {
         self.outbox.link(LinkState::Connecting).await?;
         self.sequence.forget();
+        if !self.config.wait {
+            return self.read_what_is_there().await;
+        }
         let snapshot = readable(self.source.snapshot().await)?;
         let terminal = snapshot.as_ref().is_some_and(|snapshot| snapshot.value.status.is_terminal());
         if let Some(snapshot) = snapshot {
@@ -109,11 +115,15 @@ impl<S: Source> Follower<S> {
         let mut wait = false;
         loop {
             let before = self.sequence.last();
-            let stream = self.source.events(self.query(wait)).await?;
+            let query = self.query(wait);
+            let stream = self.source.events(query).await?;
             let mut reading = Reading { terminal, ..Reading::new(Phase::History, applied) };
             self.outbox.link(LinkState::CatchingUp { applied }).await?;
             self.read(stream, &mut reading).await?;
             applied = reading.applied;
+            if !self.run_ended && self.is_full(&query) {
+                continue;
+            }
             if self.run_ended || !terminal {
                 break;
             }
@@ -123,19 +133,48 @@ impl<S: Source> Follower<S> {
             wait = true;
         }
         if !self.run_ended {
-            let stream = self.source.events(self.query(true)).await?;
+            let query = self.query(true);
+            let stream = self.source.events(query).await?;
             self.outbox.link(LinkState::Live).await?;
             self.read(stream, &mut Reading::new(Phase::Live, applied)).await?;
+            if !self.run_ended && self.is_full(&query) {
+                return Err(End::Reopen);
+            }
         }
         if !self.run_ended {
-            let cause = "the server closed the stream before the run had ended".to_owned();
-            return Err(End::Failed { cause, retry_after: None });
+            return Err(End::unavailable("the server closed the stream before the run had ended".to_owned()));
         }
         self.read_the_last().await
     }
 
+    /// Reads answer after answer until one brings nothing new.
+    async fn read_what_is_there(&mut self) -> Result<End, End> {
+        let mut applied = 0;
+        loop {
+            let before = self.sequence.last();
+            let stream = self.source.events(self.query(false)).await?;
+            self.outbox.link(LinkState::CatchingUp { applied }).await?;
+            let mut reading = Reading::new(Phase::History, applied);
+            self.read(stream, &mut reading).await?;
+            applied = reading.applied;
+            if self.run_ended {
+                return Ok(End::Ended);
+            }
+            if self.sequence.last() == before {
+                self.outbox.link(LinkState::Live).await?;
+                return Ok(End::Closed);
+            }
+        }
+    }
+
     fn query(&self, wait: bool) -> EventsQuery {
-        EventsQuery { after_seq: self.sequence.last(), limit: 0, wait, include_output: self.config.include_output }
+        let limit = self.left.map_or(0, |left| u32::try_from(left).unwrap_or(u32::MAX).min(PAGE));
+        EventsQuery { after_seq: self.sequence.last(), limit, wait, include_output: self.config.include_output }
+    }
+
+    /// Whether an answer has brought all that its query asked for: the next one goes on behind it.
+    fn is_full(&self, query: &EventsQuery) -> bool {
+        query.limit > 0 && self.sequence.last() - query.after_seq >= u64::from(query.limit)
     }
 
     async fn deliver(&mut self, reply: Reply<RunSnapshot>) -> Result<(), Closed> {
@@ -177,6 +216,9 @@ impl<S: Source> Follower<S> {
     async fn read(&mut self, mut stream: S::Stream, reading: &mut Reading) -> Result<(), End> {
         let signals = Arc::clone(&self.signals);
         loop {
+            if reading.phase == Phase::Live && !self.config.wait {
+                return Ok(());
+            }
             let idle_at = match reading.phase {
                 Phase::History => reading.sign + HISTORY_QUIET.min(self.config.idle_timeout),
                 Phase::Live => reading.sign + self.config.idle_timeout,
@@ -250,7 +292,7 @@ impl<S: Source> Follower<S> {
                 self.sequence.rejected(error, self.outbox.batch(bytes))
             }
             Err(StreamError::Transport(error)) => {
-                return Err(End::Failed { cause: error.to_string(), retry_after: None });
+                return Err(End::unavailable(error.to_string()));
             }
         };
         self.heed(effect, reading)
@@ -263,12 +305,18 @@ impl<S: Source> Follower<S> {
             reading.applied += given;
             self.run_ended |= self.sequence.run_ended();
             self.backoff.reset();
+            if let Some(left) = &mut self.left {
+                *left = left.saturating_sub(given);
+                if *left == 0 && !self.run_ended {
+                    return Err(End::Closed);
+                }
+            }
         }
         match effect {
             Effect::New | Effect::Nothing => Ok(()),
             Effect::Reread { first, last, attempt } => {
                 let cause = format!("events {first} to {last} are missing; reading them again ({attempt})");
-                Err(End::Failed { cause, retry_after: None })
+                Err(End::Failed { cause, class: None, retry_after: None })
             }
         }
     }
@@ -296,7 +344,7 @@ impl<S: Source> Follower<S> {
         reading.probe = Some(Box::pin(async move {
             tokio::time::timeout(patience, probe).await.unwrap_or_else(|_| {
                 let cause = format!("no sign of life, and no answer to a probe within {} s", patience.as_secs());
-                Probed::Failed(End::Failed { cause, retry_after: None })
+                Probed::Failed(End::unavailable(cause))
             })
         }));
         Ok(())

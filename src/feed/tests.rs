@@ -1,5 +1,7 @@
 //! The feed's rules against a scripted source, in paused time: no network, no waiting.
 
+mod bounded;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -123,13 +125,22 @@ impl Trial {
         snapshots: Vec<Result<&'static str, Error>>,
         streams: Vec<Result<Vec<Piece>, Error>>,
     ) -> Self {
+        Self::with_config(room, FeedConfig::default(), snapshots, streams)
+    }
+
+    fn with_config(
+        room: usize,
+        config: FeedConfig,
+        snapshots: Vec<Result<&'static str, Error>>,
+        streams: Vec<Result<Vec<Piece>, Error>>,
+    ) -> Self {
         let script = Script { snapshots: snapshots.into(), streams: streams.into(), ..Script::default() };
         let script = Arc::new(Mutex::new(script));
         let source = Scripted { script: Arc::clone(&script), start: Instant::now() };
         let (tx, rx) = mpsc::channel(room);
         let signals = Arc::new(Signals::default());
         let run_id = RunId::parse(RUN).unwrap();
-        let follower = Follower::new(source, run_id, FeedConfig::default(), tx, Arc::clone(&signals));
+        let follower = Follower::new(source, run_id, config, tx, Arc::clone(&signals));
         tokio::spawn(follower.run());
         Self { rx, handle: FeedHandle { signals }, script }
     }
@@ -163,7 +174,7 @@ impl Trial {
 fn word(update: &FeedUpdate) -> String {
     let items = match update {
         FeedUpdate::Link(LinkState::Retrying { cause, .. }) => return format!("retrying: {cause}"),
-        FeedUpdate::Link(LinkState::Refused { cause }) => return format!("refused: {cause}"),
+        FeedUpdate::Link(LinkState::Refused { cause, .. }) => return format!("refused: {cause}"),
         FeedUpdate::Link(LinkState::Stale { .. }) => return "stale".into(),
         FeedUpdate::Link(LinkState::CatchingUp { applied }) => return format!("catching up {applied}"),
         FeedUpdate::Link(state) => return format!("{state:?}").to_lowercase(),
@@ -173,6 +184,7 @@ fn word(update: &FeedUpdate) -> String {
     let items: Vec<String> = items
         .iter()
         .map(|item| match item {
+            FeedItem::Line(line) => format!("[{} bytes]", line.len()),
             FeedItem::Event(event) => event.seq.to_string(),
             FeedItem::Rejected(error) => error.seq.map_or("!".into(), |seq| format!("!{seq}")),
             FeedItem::Gap { first, last } => format!("{first}-{last}"),

@@ -115,7 +115,7 @@ fn said(app: &App, notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) 
 
 /// Why there is no link, where there is none.
 fn trouble(app: &App, theme: Theme) -> Vec<Span<'static>> {
-    let (LinkState::Retrying { cause, .. } | LinkState::Refused { cause }) = &app.link else { return Vec::new() };
+    let (LinkState::Retrying { cause, .. } | LinkState::Refused { cause, .. }) = &app.link else { return Vec::new() };
     if app.context() != Context::Browse {
         return Vec::new();
     }

@@ -101,11 +101,12 @@ async fn nothing_is_missed_whatever_the_server_does() {
         match next(&mut rx).await {
             FeedUpdate::Link(LinkState::Ended) => break,
             FeedUpdate::Link(LinkState::Retrying { cause, .. }) => outages.push(cause),
-            FeedUpdate::Link(LinkState::Refused { cause }) => panic!("refused: {cause}"),
+            FeedUpdate::Link(LinkState::Refused { cause, .. }) => panic!("refused: {cause}"),
             FeedUpdate::Link(_) | FeedUpdate::Snapshot { .. } => {}
             FeedUpdate::Items(items) => {
                 for item in items {
                     match item {
+                        FeedItem::Line(_) => panic!("nobody asked for lines"),
                         FeedItem::Event(event) => {
                             if let EventBody::NodeOutputDelta(e) = &event.body {
                                 assert_eq!(e.delta.text_delta.as_deref(), Some("grüße 🦀"));
@@ -149,7 +150,7 @@ async fn new_credentials_are_read_when_the_operator_asks_again() {
     let (tx, mut rx) = mpsc::channel(8);
     let feed = Feed::spawn(clients, RunId::parse(RUN).unwrap(), FeedConfig::default(), tx);
     loop {
-        if let FeedUpdate::Link(LinkState::Refused { cause }) = next(&mut rx).await {
+        if let FeedUpdate::Link(LinkState::Refused { cause, .. }) = next(&mut rx).await {
             assert!(cause.contains("unknown key") && cause.contains("401"), "{cause}");
             break;
         }

@@ -17,6 +17,8 @@ pub(super) fn feed(app: &mut App, update: FeedUpdate) {
         FeedUpdate::Items(items) => {
             for item in items {
                 match item {
+                    // The console does not ask for them.
+                    FeedItem::Line(_) => {}
                     FeedItem::Event(event) => apply(app, event),
                     FeedItem::Rejected(error) => app.run.reject(error),
                     FeedItem::Gap { first, last } => {
@@ -41,7 +43,7 @@ fn link_changed(app: &mut App, link: LinkState) {
         app.reads.run.wanted = true;
         (app.reads.run.failed_at, app.reads.pending.failed_at) = (None, None);
     }
-    if let LinkState::Refused { cause } = &link {
+    if let LinkState::Refused { cause, .. } = &link {
         app.notify(Level::Error, format!("{cause}. r reads the credentials again and reconnects"));
     }
     app.link = link;

@@ -56,6 +56,7 @@ impl Trial {
             .out
             .iter()
             .map(|item| match item {
+                FeedItem::Line(line) => format!("[{} bytes]", line.len()),
                 FeedItem::Event(event) => event.seq.to_string(),
                 FeedItem::Rejected(error) => error.seq.map_or("!".into(), |seq| format!("!{seq}")),
                 FeedItem::Gap { first, last } => format!("{first}-{last}"),
@@ -212,7 +213,7 @@ proptest! {
                 }
                 FeedItem::Rejected(error) => prop_assert!(lines.insert(error.line.clone()), "{}", trial.given()),
                 FeedItem::Gap { first, last } => (*first..=*last).for_each(|seq| { gaps.insert(seq); }),
-                FeedItem::Duplicates(_) => {}
+                FeedItem::Duplicates(_) | FeedItem::Line(_) => {}
             }
         }
         let events = trial.out.iter().filter(|item| matches!(item, FeedItem::Event(_))).count() as u64;

@@ -36,7 +36,7 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
     }
     let (_, role, words) = first_line::link(app);
     fact(context, &mut rows, "link", role, &words);
-    if let LinkState::Retrying { cause, .. } | LinkState::Refused { cause } = &app.link {
+    if let LinkState::Retrying { cause, .. } | LinkState::Refused { cause, .. } = &app.link {
         fact(context, &mut rows, "", Role::Bad, cause);
     }
     fact(context, &mut rows, "events", Role::Plain, &format::count(run.counts.events));

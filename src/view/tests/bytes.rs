@@ -12,6 +12,7 @@ use ratatui::{TerminalOptions, Viewport};
 
 use super::super::{Theme, draw};
 use super::scene::{REQUEST, Scene};
+use crate::api::error::Class;
 use crate::app::inert::mark;
 use crate::app::{Action, Level, Mode, Page, PageContent};
 use crate::feed::LinkState;
@@ -195,7 +196,7 @@ fn tour(scene: &mut Scene, bad: &str, mut look: impl FnMut(&mut Scene, &str)) {
         look(scene, "armed review");
         scene.key(KeyCode::Esc).key(KeyCode::Esc);
     }
-    scene.link(LinkState::Refused { cause: bad.to_owned() });
+    scene.link(LinkState::Refused { cause: bad.to_owned(), class: Class::Unauthorized });
     look(scene, "refused");
     scene.key(KeyCode::Esc).key(KeyCode::Home);
     scene.app.selection = crate::app::Selection::Run;

@@ -7,6 +7,7 @@ use crossterm::event::KeyCode;
 
 use super::super::Theme;
 use super::scene::{REQUEST, Scene, at, busy};
+use crate::api::error::Class;
 use crate::app::{Action, Level, Mode, Page, PageContent};
 use crate::feed::LinkState;
 
@@ -163,9 +164,25 @@ fn every_state_of_the_link_and_of_the_run() {
         for (name, link) in [
             ("catching", LinkState::CatchingUp { applied: 12_345 }),
             ("stale", LinkState::Stale { since: at(50) }),
-            ("retrying", LinkState::Retrying { at: at(93), wait: Duration::from_secs(12), cause: "reset".into() }),
-            ("retrying 0", LinkState::Retrying { at: at(3), wait: Duration::from_secs(12), cause: "reset".into() }),
-            ("refused", LinkState::Refused { cause: "401".into() }),
+            (
+                "retrying",
+                LinkState::Retrying {
+                    at: at(93),
+                    wait: Duration::from_secs(12),
+                    cause: "reset".into(),
+                    class: Some(Class::Unavailable),
+                },
+            ),
+            (
+                "retrying 0",
+                LinkState::Retrying {
+                    at: at(3),
+                    wait: Duration::from_secs(12),
+                    cause: "reset".into(),
+                    class: Some(Class::Unavailable),
+                },
+            ),
+            ("refused", LinkState::Refused { cause: "401".into(), class: Class::Unauthorized }),
         ] {
             line(name, scene.link(link));
         }

@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 
 use super::desk::Desk;
+use crate::api::error::Class;
 use crate::app::{Action, App, Check, Effect, Mode, Pane, Side};
 use crate::feed::{FeedUpdate, LinkState};
 use crate::store::Draft;
@@ -111,6 +112,7 @@ fn a_new_waiting_call_a_reconnect_and_a_resize_change_nothing_of_what_is_typed()
         at: desk.app.now.wall,
         wait: Duration::from_secs(1),
         cause: "connection reset".into(),
+        class: Some(Class::Unavailable),
     });
     desk.link(LinkState::Live);
     desk.act(Action::Resize(80, 24));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::desk::{Desk, REQUEST, RUN};
+use crate::api::error::Class;
 use crate::api::tool::PendingTools;
 use crate::app::{Action, Effect, Level};
 use crate::feed::{FeedItem, FeedUpdate, LinkState};
@@ -142,7 +143,7 @@ fn an_error_stands_until_it_is_left_and_other_notices_go_by_themselves() {
 #[test]
 fn when_the_link_is_refused_r_reads_the_credentials_again() {
     let mut desk = Desk::new();
-    desk.link(LinkState::Refused { cause: "401".into() });
+    desk.link(LinkState::Refused { cause: "401".into(), class: Class::Unauthorized });
     assert!(desk.said().contains("401") && desk.said().contains('r'));
     assert!(desk.press('r').contains(&Effect::Reconnect));
 }

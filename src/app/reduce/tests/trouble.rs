@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::desk::Desk;
 use crossterm::event::KeyCode;
 
+use crate::api::error::Class;
 use crate::app::{Action, Effect, Level, Measured, Mode, Pane};
 use crate::feed::LinkState;
 use crate::store::Draft;
@@ -14,6 +15,7 @@ fn retrying() -> LinkState {
         at: "2026-11-22T10:00:30Z".parse().unwrap(),
         wait: Duration::from_secs(30),
         cause: "connection refused".into(),
+        class: Some(Class::Unavailable),
     }
 }
 
