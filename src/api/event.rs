@@ -11,7 +11,9 @@
 //! | [`payload`] | what each type carries, and which of it must not be empty |
 //! | [`part`] | the parts that payloads are made of: calls, results, artifacts, deltas |
 //! | [`mod@decode`] | a line to an event, or to the error that says what is wrong with it |
+//! | [`mod@canonical`] | an event to a line, in one form, unknown fields included |
 
+pub mod canonical;
 pub mod decode;
 pub mod part;
 pub mod payload;
@@ -20,6 +22,7 @@ use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+pub use canonical::canonical;
 pub use decode::{Decoded, Problem, ProtocolError, decode};
 pub use part::*;
 pub use payload::*;
