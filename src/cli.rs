@@ -18,6 +18,7 @@ pub mod answer;
 pub mod arguments;
 pub mod completions;
 pub mod demo;
+pub mod events;
 pub mod exit;
 pub mod facts;
 pub mod follow;
@@ -30,6 +31,7 @@ pub mod session;
 pub mod simulate;
 pub mod step_table;
 pub mod steps;
+pub mod stream;
 pub mod table;
 pub mod tasks;
 
@@ -111,6 +113,7 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
         Command::Pending(arguments) => pending::run(&arguments, verbosity),
         Command::Steps(arguments) => steps::run(&arguments, verbosity),
         Command::Tasks(arguments) => tasks::run(&arguments, verbosity),
+        Command::Events(arguments) => events::run(&arguments, verbosity),
     }
 }
 

@@ -37,6 +37,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 pub use cache::Cache;
+pub use detail::gist;
 pub use theme::Theme;
 
 use crate::app::{App, Layout, Measured, Mode, Pane};

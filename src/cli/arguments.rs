@@ -17,6 +17,7 @@ use super::get::GetArguments;
 use super::pending::PendingArguments;
 use super::steps::StepsArguments;
 use super::tasks::TasksArguments;
+use super::events::EventsArguments;
 use crate::api::ids::RunId;
 use crate::settings::Flags;
 
@@ -91,6 +92,8 @@ pub enum Command {
     Steps(StepsArguments),
     /// Show the task list of a run
     Tasks(TasksArguments),
+    /// Print the events of a run, one line each
+    Events(EventsArguments),
 }
 
 /// `follow`

@@ -17,6 +17,8 @@ mod output;
 mod run;
 mod scheduler;
 
+pub use events::gist;
+
 use std::sync::Arc;
 
 use ratatui::buffer::Buffer;

@@ -69,7 +69,7 @@ fn row(context: &Context<'_>, entry: &Entry, selected: bool, widths: (usize, usi
         Entry::Event(event) => {
             let since = app.run.started_at.unwrap_or(event.ts);
             let time: Duration = event.ts.duration_since(since).try_into().unwrap_or_default();
-            let words = summary(event);
+            let words = gist(event);
             let words = match event.body.node_id().filter(|_| app.selected_node().is_none()) {
                 Some(node) => format!("{node}  {words}"),
                 None => words,
@@ -102,7 +102,8 @@ fn role(body: &EventBody) -> Role {
 }
 
 /// What an event says, in one line; not yet inert.
-fn summary(event: &Event) -> String {
+#[must_use]
+pub fn gist(event: &Event) -> String {
     match &event.body {
         EventBody::RunFailed(e) => e.error.message.clone(),
         EventBody::RunCanceled(e) => e.error.message.clone(),
