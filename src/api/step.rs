@@ -13,7 +13,7 @@ use super::run::Provider;
 use super::tool::{PendingToolCall, ToolCall, ToolResult};
 
 /// `GET /runs/{id}/steps`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSteps {
     /// The steps in the server's order; absent on the wire means none.
     #[serde(default, deserialize_with = "super::nullable::or_default")]
@@ -46,6 +46,23 @@ pub struct StepDetail {
     #[serde(default, deserialize_with = "super::nullable::or_default", skip_serializing_if = "Vec::is_empty")]
     pub tool_results: Vec<ToolResult>,
 }
+
+impl PartialEq for StepDetail {
+    /// Compares JSON values by their text, which is how they came.
+    fn eq(&self, other: &Self) -> bool {
+        let text = |value: &Option<Box<RawValue>>| value.as_deref().map(|value| value.get().to_owned());
+        self.node_id == other.node_id
+            && self.step == other.step
+            && self.request_id == other.request_id
+            && text(&self.llm_request) == text(&other.llm_request)
+            && text(&self.llm_response) == text(&other.llm_response)
+            && self.llm_call == other.llm_call
+            && self.tool_calls == other.tool_calls
+            && self.tool_results == other.tool_results
+    }
+}
+
+impl Eq for StepDetail {}
 
 /// Which model a step called; a server may leave out any of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
