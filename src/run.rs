@@ -13,6 +13,7 @@ pub mod node;
 pub mod output;
 pub mod pending;
 mod scheduler;
+pub mod step;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -22,7 +23,8 @@ pub use history::History;
 pub use node::{CallRecord, Node};
 pub use output::{Output, StreamedText};
 pub use pending::{PendingCall, PendingCalls};
-pub use scheduler::{Agent, Scheduler};
+pub use scheduler::{Agent, ChildRun, Scheduler};
+pub use step::{StepRecord, StepRecords};
 
 use crate::api::event::{Event, EventBody, Failure, ProtocolError};
 use crate::api::ids::{NodeId, PlanHash, RunId};
@@ -39,6 +41,10 @@ pub mod limits {
     pub const CALL_RECORDS: usize = 500;
     /// Bytes of tool calls a node: arguments, outputs, errors. The last call is kept whatever its size.
     pub const CALL_BYTES: usize = 4 * 1024 * 1024;
+    /// Steps a node.
+    pub const STEP_RECORDS: usize = 500;
+    /// Child runs a scheduler node.
+    pub const CHILD_RUNS: usize = 500;
     /// Recent events of the whole run.
     pub const RECENT_EVENTS: usize = 2_000;
     /// Bytes of recent events, as JSON. The last event is kept whatever its size.

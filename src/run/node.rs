@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::cost::{Rate, Tokens};
 use super::output::{Output, StreamedText};
-use super::{Scheduler, limits};
+use super::{Scheduler, StepRecord, StepRecords, limits};
 use crate::api::event::{Event, EventBody, Failure, LlmCall, SteppedToolResult};
 use crate::api::ids::NodeId;
 use crate::api::run::{NodeSnapshot, NodeStatus, NodeType};
@@ -32,6 +32,8 @@ pub struct Node {
     pub failures: u64,
     /// Its last failure.
     pub failure: Option<Failure>,
+    /// Its steps: what each asked of a model, and when.
+    pub steps: StepRecords,
     /// LLM calls, by provider and model, with their tokens.
     pub usage: IndexMap<Rate, Tokens>,
     /// Tool calls, oldest first, up to [`limits::CALL_RECORDS`] and [`limits::CALL_BYTES`].
@@ -94,6 +96,7 @@ impl Node {
             starts: 0,
             failures: 0,
             failure: None,
+            steps: StepRecords::default(),
             usage: IndexMap::new(),
             calls: VecDeque::new(),
             dropped_calls: 0,
@@ -116,6 +119,11 @@ impl Node {
     #[must_use]
     pub fn retries(&self) -> u64 {
         self.starts.saturating_sub(1)
+    }
+
+    /// The calls of a step that are still kept, oldest first.
+    pub fn calls_of<'a>(&'a self, step: &'a StepRecord) -> impl Iterator<Item = &'a CallRecord> {
+        self.calls.iter().filter(|record| record.key.step == step.key)
     }
 
     /// `gaps`: whether events are missing for good, so that the snapshot may know more than the fold.
@@ -152,11 +160,19 @@ impl Node {
                 self.failure = Some(e.error.clone());
                 self.ended_at = Some(event.ts);
             }
-            EventBody::NodeLlmCall(e) => self.add_llm_call(&e.llm_call),
+            EventBody::NodeLlmCall(e) => {
+                self.add_llm_call(&e.llm_call);
+                self.steps.called(
+                    StepKey::new(&self.id, e.llm_call.step, e.llm_call.request_id),
+                    &e.llm_call,
+                    event.ts,
+                );
+            }
             EventBody::NodeToolCall(e) => {
                 self.saw_step(e.tool_call.step);
                 let key = StepKey::new(&self.id, e.tool_call.step, e.tool_call.request_id);
                 self.record_call(&key, &e.tool_call.tool_call, event.ts);
+                self.steps.touched(key, event.ts);
             }
             EventBody::NodeToolResult(e) => self.record_result(&e.tool_result, event.ts),
             EventBody::NodeWaiting(e) => {
@@ -165,16 +181,20 @@ impl Node {
                 for pending in &e.waiting.pending_tool_calls {
                     self.record_call(&key, &pending.tool_call, event.ts);
                 }
+                self.steps.waits(key, &e.waiting.reason, event.ts);
             }
             EventBody::NodeUserAsk(e) => {
                 self.saw_step(e.user_ask.step);
                 let key = StepKey::new(&self.id, e.user_ask.step, e.user_ask.request_id);
                 self.record_call(&key, &e.user_ask.tool_call, event.ts);
+                self.steps.touched(key, event.ts);
             }
             EventBody::NodeOutputDelta(e) => self.text.push(&e.delta),
             EventBody::NodeOutput(e) => self.output = Some(Output::new(&e.output, event.seq)),
-            EventBody::NodeUserAnswer(_) => {}
-            body => self.scheduler.get_or_insert_default().apply(body),
+            EventBody::NodeUserAnswer(e) => {
+                self.steps.touched(StepKey::new(&self.id, e.user_answer.step, e.user_answer.request_id), event.ts);
+            }
+            body => self.scheduler.get_or_insert_default().apply(body, event.ts),
         }
         if !self.folded.as_ref().is_some_and(NodeStatus::is_terminal) {
             self.folded = Some(if still_waiting { NodeStatus::Waiting } else { NodeStatus::Running });
@@ -184,6 +204,7 @@ impl Node {
 
     fn start(&mut self, at: Timestamp) {
         self.starts += 1;
+        self.steps.node_started(at);
         self.started_at = if self.starts == 1 { Some(at) } else { self.started_at.or(Some(at)) };
         self.ended_at = None;
         self.folded = Some(NodeStatus::Running);
@@ -240,6 +261,7 @@ impl Node {
             record.result = Some(CallResult { output: result.output.clone(), error: result.error.clone(), at });
             self.call_bytes = self.call_bytes.saturating_sub(before) + record.bytes();
         }
+        self.steps.touched(step, at);
         self.trim_calls();
     }
 }

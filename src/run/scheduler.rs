@@ -1,7 +1,11 @@
 //! A scheduler node: agents that work in rounds, each turn a run of its own.
 
-use indexmap::IndexMap;
+use std::collections::VecDeque;
 
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use super::limits;
 use crate::api::event::EventBody;
 use crate::api::ids::RunId;
 
@@ -14,6 +18,10 @@ pub struct Scheduler {
     pub round: Option<u64>,
     /// The agents by id.
     pub agents: IndexMap<String, Agent>,
+    /// The runs that its agents' turns are, oldest first, up to [`limits::CHILD_RUNS`].
+    pub runs: VecDeque<ChildRun>,
+    /// Child runs that were dropped from the front.
+    pub dropped_runs: u64,
     /// Messages sent.
     pub messages_sent: u64,
     /// Messages received.
@@ -39,9 +47,24 @@ pub struct Agent {
     pub summary: Option<String>,
 }
 
+/// A run that one turn of an agent is; it can itself be followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildRun {
+    /// Its id.
+    pub run_id: RunId,
+    /// The agent whose turn it is.
+    pub agent_id: String,
+    /// The round that it belongs to, where the scheduler has told one.
+    pub round: Option<u64>,
+    /// When it was first heard of, by the server's clock.
+    pub since: Timestamp,
+    /// How the turn ended, in the server's word; `None` while it works.
+    pub status: Option<String>,
+}
+
 impl Scheduler {
     /// Takes in one of the scheduler's events; others change nothing.
-    pub(super) fn apply(&mut self, body: &EventBody) {
+    pub(super) fn apply(&mut self, body: &EventBody, at: Timestamp) {
         match body {
             EventBody::SchedulerStarted(e) => {
                 self.topic.clone_from(&e.scheduler_started.topic);
@@ -61,6 +84,9 @@ impl Scheduler {
                 agent.working = true;
                 agent.status = None;
                 agent.run_id = turn.agent_run_id.or(agent.run_id);
+                if let Some(run_id) = turn.agent_run_id {
+                    self.child_run(run_id, &turn.agent_id, at).status = None;
+                }
             }
             EventBody::SchedulerAgentCompleted(e) => {
                 let turn = &e.scheduler_agent_completed;
@@ -69,11 +95,30 @@ impl Scheduler {
                 agent.status = Some(turn.status.clone());
                 agent.summary.clone_from(&turn.summary);
                 agent.run_id = turn.agent_run_id.or(agent.run_id);
+                // The end of a turn may name its run only at its beginning.
+                if let Some(run_id) = agent.run_id {
+                    self.child_run(run_id, &turn.agent_id, at).status = Some(turn.status.clone());
+                }
             }
             EventBody::SchedulerMessageSent(_) => self.messages_sent += 1,
             EventBody::SchedulerMessageReceived(_) => self.messages_received += 1,
             EventBody::SchedulerStopped(e) => self.stopped = Some(e.scheduler_stopped.reason.clone()),
             _ => {}
         }
+    }
+
+    /// The child run of an id; a new one where it is not known.
+    fn child_run(&mut self, run_id: RunId, agent_id: &str, at: Timestamp) -> &mut ChildRun {
+        let known = self.runs.iter().rposition(|run| run.run_id == run_id);
+        let place = known.unwrap_or_else(|| {
+            if self.runs.len() == limits::CHILD_RUNS {
+                self.runs.pop_front();
+                self.dropped_runs += 1;
+            }
+            let (agent_id, round) = (agent_id.to_owned(), self.round);
+            self.runs.push_back(ChildRun { run_id, agent_id, round, since: at, status: None });
+            self.runs.len() - 1
+        });
+        &mut self.runs[place]
     }
 }

@@ -1,5 +1,7 @@
 //! What the fold holds to.
 
+mod steps;
+
 use proptest::prelude::*;
 
 use super::cost::{RowLabel, Tokens};
