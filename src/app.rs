@@ -9,6 +9,7 @@
 //! | [`action`] | what can happen ([`Action`]) and what is to be done ([`Effect`]) |
 //! | [`command`], [`keys`] | every command, and the one table of keys |
 //! | [`answer`], [`editor`], [`json`] | a draft a call, the open editor, JSON as it is typed |
+//! | [`detail`] | what the detail pane shows, and where it stands |
 //! | [`mode`], [`notice`] | what is open over the panes; what was said to the operator |
 //! | [`layout`] | where each region stands |
 //! | [`inert`] | which characters never reach a terminal |
@@ -17,6 +18,7 @@
 pub mod action;
 pub mod answer;
 pub mod command;
+pub mod detail;
 pub mod editor;
 pub mod inert;
 pub mod json;
@@ -36,6 +38,7 @@ use uuid::Uuid;
 pub use action::{Action, Effect, Measured, Moment};
 pub use answer::{Answer, Check};
 pub use command::Command;
+pub use detail::{Detail, Scroll, Tab};
 pub use editor::Editor;
 pub use keys::Context;
 pub use layout::Layout;
@@ -126,52 +129,6 @@ pub enum Selection {
     Run,
     /// One node.
     Node(NodeId),
-}
-
-/// The detail pane's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Detail {
-    /// What of the node it shows.
-    pub tab: Tab,
-    /// Where its text stands.
-    pub scroll: Scroll,
-    /// The selected event's place among those shown; `None` is the newest.
-    pub event: Option<usize>,
-}
-
-/// The tabs of the detail pane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tab {
-    /// What the node puts out.
-    Output,
-    /// Its tool calls.
-    Calls,
-    /// Its events.
-    Events,
-}
-
-impl Tab {
-    /// Every tab, left to right.
-    pub const ALL: [Self; 3] = [Self::Output, Self::Calls, Self::Events];
-
-    /// The tab's title.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Output => "Output",
-            Self::Calls => "Calls",
-            Self::Events => "Events",
-        }
-    }
-}
-
-/// Where a text that may grow is scrolled to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scroll {
-    /// Its end stays in sight.
-    Tail,
-    /// This row is the first.
-    At(usize),
 }
 
 /// What was asked of the server and what is still to be asked.
