@@ -153,7 +153,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_cannot_pass_is_tried_once() {
-        let others = [Error::Redirect { status: 302, target: "elsewhere".into() }];
+        let others = [Error::Redirect { status: 302, target: "elsewhere".into(), attempts: 1, request_id: None }];
         for error in [400, 401, 403, 404, 409, 422].map(|code| status(code, None)).into_iter().chain(others) {
             let (outcome, attempts, took) = played(vec![error.clone()]).await;
             assert_eq!((outcome.unwrap_err(), attempts, took), (error, 1, Duration::ZERO));

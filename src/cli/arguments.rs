@@ -11,13 +11,13 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::answer::AnswerArguments;
 use super::completions::CompletionsArguments;
-use super::man::ManArguments;
-use super::simulate::SimulateArguments;
+use super::events::EventsArguments;
 use super::get::GetArguments;
+use super::man::ManArguments;
 use super::pending::PendingArguments;
+use super::simulate::SimulateArguments;
 use super::steps::StepsArguments;
 use super::tasks::TasksArguments;
-use super::events::EventsArguments;
 use crate::api::ids::RunId;
 use crate::settings::Flags;
 

@@ -80,7 +80,13 @@ async fn each_line_comes_before_its_event_also_where_events_are_out_of_order() {
 
 #[tokio::test(start_paused = true)]
 async fn trouble_says_what_kind_it_is_and_a_gap_is_none() {
-    let not_ndjson = Error::ContentType { host: "h".into(), expected: "application/x-ndjson", got: "text/html".into() };
+    let not_ndjson = Error::ContentType {
+        host: "h".into(),
+        expected: "application/x-ndjson",
+        got: "text/html".into(),
+        attempts: 1,
+        request_id: None,
+    };
     let mut trial =
         bounded(FeedConfig::default(), vec![Err(not_ndjson), Ok(vec![Break]), Ok(vec![Ev(2)]), Err(status(404, None))]);
     let mut classes = Vec::new();
