@@ -18,9 +18,11 @@ pub mod answer;
 pub mod arguments;
 pub mod completions;
 pub mod demo;
+pub mod doctor;
 pub mod events;
 pub mod exit;
 pub mod facts;
+pub mod failure;
 pub mod follow;
 pub mod get;
 pub mod man;
@@ -107,6 +109,7 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
         Command::Answer(arguments) => answer::run(&arguments, verbosity),
         Command::Demo(arguments) => demo::run(&arguments, verbosity),
         Command::Simulate(arguments) => simulate::run(&arguments, verbosity),
+        Command::Doctor(arguments) => doctor::run(&arguments, verbosity),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
         Command::Get(arguments) => get::run(&arguments, verbosity),

@@ -38,6 +38,7 @@ mod error;
 mod file;
 mod reading;
 mod resolve;
+mod secret;
 mod source;
 mod survey;
 
@@ -46,8 +47,9 @@ pub use error::{KeyOfAnotherServer, SettingsError};
 pub use file::Price;
 pub use reading::{environment, files, load};
 pub use resolve::{preferences, resolve, server};
+pub use secret::{masked, without_secrets};
 pub use source::{Source, Sourced};
-pub use survey::{FileState, Survey, masked, survey};
+pub use survey::{FileState, Survey, survey};
 
 /// The environment variable of a secret key.
 pub const API_KEY_VARIABLE: &str = "MODELRELAY_API_KEY";

@@ -7,6 +7,7 @@ mod answer;
 mod base_url;
 mod credentials;
 mod endpoints;
+mod probe;
 mod source;
 mod stream;
 
@@ -26,6 +27,7 @@ use super::retry;
 pub use base_url::{BaseUrl, DEFAULT_BASE_URL};
 pub use credentials::Credentials;
 pub use endpoints::Include;
+pub use probe::Probe;
 pub use source::ClientSource;
 pub use stream::{CancelHandle, EventStream, StreamItem};
 

@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::answer::AnswerArguments;
 use super::completions::CompletionsArguments;
+use super::doctor::DoctorArguments;
 use super::events::EventsArguments;
 use super::get::GetArguments;
 use super::man::ManArguments;
@@ -80,6 +81,8 @@ pub enum Command {
     Demo(DemoArguments),
     /// Serve the runs API on this machine with stand-in models, for trials and tests
     Simulate(SimulateArguments),
+    /// Find out what is wrong with the settings, the server, the terminal or this machine
+    Doctor(DoctorArguments),
     /// Print what a shell needs to complete this program's words
     Completions(CompletionsArguments),
     /// Print the man page, or write one for each subcommand

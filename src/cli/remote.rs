@@ -6,6 +6,7 @@
 use anyhow::anyhow;
 
 use super::arguments::ServerArguments;
+use super::failure::explained;
 use super::{Context, Exit, Failure, report};
 use crate::api::client::Client;
 use crate::api::error::{Class, Error};
@@ -85,7 +86,7 @@ pub fn client(server: &Server) -> Result<Client, Error> {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(exit_of(error.class()), anyhow!(error))
+        Self::new(exit_of(error.class()), anyhow!(explained(&error)))
     }
 }
 

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::KeyOfAnotherServer;
 use super::file::{OwnConfig, Profile, VendorConfig, text_of};
+use super::secret::without_secrets;
 use super::{
     API_KEY_VARIABLE, BASE_URL_VARIABLE, Directories, Environment, Files, Flags, Preferences, Server, Settings,
     SettingsError, Source, Sourced, TOKEN_VARIABLE,
@@ -144,7 +145,7 @@ pub(super) fn choose_profile(flags: &Flags, files: &Files) -> Result<Choice, Set
     let mut known: Vec<String> = own.profile_names().chain(vendor.profiles.keys()).cloned().collect();
     known.sort();
     known.dedup();
-    Err(SettingsError::UnknownProfile { name, by: chosen_by, known })
+    Err(SettingsError::UnknownProfile { name: without_secrets(&name), by: chosen_by, known })
 }
 
 pub(super) fn base_url(
@@ -173,7 +174,7 @@ fn parse_url(text: &str, source: &Source, allow_http: bool) -> Result<BaseUrl, S
             (Some(scheme), Some(at)) if scheme < at => format!("{}…{}", &text[..scheme + 3], &text[at..]),
             _ => text.to_owned(),
         };
-        SettingsError::BaseUrl { url: shown, from: source.clone(), error }
+        SettingsError::BaseUrl { url: without_secrets(&shown), from: source.clone(), error }
     })
 }
 

@@ -1,11 +1,8 @@
 //! Every setting by itself, each with its source or with what is wrong with it: what `doctor` reports.
 //!
 //! Owns no rule about which source wins: those are `resolve`'s, used here one by one, so that one wrong setting does
-//! not hide the others. The rules that must stay true: where a profile cannot be settled, nothing is guessed in its
-//! place, or a key might go to a server that it does not belong to; and of a secret at most its kind and its last four
-//! characters are shown.
-
-use secrecy::ExposeSecret;
+//! not hide the others. The rule that must stay true: where a profile cannot be settled, nothing is guessed in its place,
+//! or a key might go to a server that it does not belong to.
 
 use super::file::{OwnConfig, VendorConfig, text_of};
 use super::resolve::{self, Choice};
@@ -14,9 +11,6 @@ use super::{
     TOKEN_VARIABLE, TextFile,
 };
 use crate::api::client::{BaseUrl, Credentials};
-
-/// Shorter secrets show no end: four characters of them would be a good part of the whole.
-const TAIL_FROM: usize = 20;
 
 /// What each setting is. A field is `None` where it may stand in a profile that could not be settled.
 #[derive(Debug)]
@@ -113,32 +107,4 @@ fn passed_over(environment: &Environment, choice: Option<&Choice>, used: &Source
     .flatten()
     .filter(|source| source != used)
     .collect()
-}
-
-/// Credentials as they may be shown: of what kind, and how they end, so that two can be told apart and none be used.
-#[must_use]
-pub fn masked(credentials: &Credentials) -> String {
-    let (kind, secret) = match credentials {
-        Credentials::ApiKey(secret) => ("key", secret.expose_secret()),
-        Credentials::Token(secret) => ("token", secret.expose_secret()),
-    };
-    let start = if secret.starts_with("mr_sk_") { "mr_sk_" } else { "" };
-    let end = secret.char_indices().nth_back(3).map_or("", |(at, _)| &secret[at..]);
-    let end = if secret.chars().count() >= TAIL_FROM { end } else { "" };
-    format!("{kind} {start}…{end}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_masked_secret_shows_its_kind_and_at_most_its_last_four_characters() {
-        let key = |text: &str| masked(&Credentials::ApiKey(text.into()));
-        assert_eq!(key("mr_sk_0123456789abcdefc4f2"), "key mr_sk_…c4f2");
-        assert_eq!(key("mr_sk_0123456789"), "key mr_sk_…");
-        assert_eq!(key("0123456789abcdefc4f2"), "key …c4f2");
-        assert_eq!(key(""), "key …");
-        assert_eq!(masked(&Credentials::Token("eyJhbGciOiJIUzI1NiJ9.e30.abcdé".into())), "token …bcdé");
-    }
 }

@@ -7,6 +7,7 @@ mod calls;
 mod cli;
 mod client;
 mod endpoints;
+mod doctor;
 mod feed;
 mod help;
 mod picture;

@@ -130,7 +130,7 @@ fn header(headers: &HeaderMap, name: reqwest::header::HeaderName) -> Option<&str
 }
 
 /// A content type without its parameters, in lowercase.
-fn media_type(content_type: &str) -> String {
+pub(super) fn media_type(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 

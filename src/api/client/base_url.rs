@@ -58,6 +58,15 @@ impl BaseUrl {
         host_of(&self.0)
     }
 
+    /// The host and the port that a connection goes to.
+    #[must_use]
+    pub fn address(&self) -> (String, u16) {
+        let host = self.0.host_str().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        // An http URL always has a port, its scheme's own where none is written.
+        (bare.to_owned(), self.0.port_or_known_default().unwrap_or_default())
+    }
+
     /// Whether it names this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -115,6 +124,13 @@ mod tests {
             BaseUrl::parse("http://127.0.0.1:8080", false).unwrap().join(&["runs"]).as_str(),
             "http://127.0.0.1:8080/runs"
         );
+    }
+
+    #[test]
+    fn its_address_is_the_bare_host_and_the_port() {
+        let address = |url| BaseUrl::parse(url, true).unwrap().address();
+        assert_eq!(address("https://host/api"), ("host".to_owned(), 443));
+        assert_eq!(address("http://[::1]:8080"), ("::1".to_owned(), 8080));
     }
 
     #[test]
