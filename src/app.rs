@@ -187,7 +187,7 @@ impl App {
             filter: String::new(),
             active_node: None,
             waiting: None,
-            detail: Detail { tab: Tab::Output, scroll: Scroll::Tail, event: None },
+            detail: Detail::default(),
             answers: IndexMap::new(),
             notices: VecDeque::new(),
             measured: Measured::default(),

@@ -15,6 +15,7 @@
 //! scrolls by it; what came from a server reaches a cell only through `text`.
 
 mod answer;
+mod blocks;
 mod cache;
 mod cost;
 mod detail;

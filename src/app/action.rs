@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::api::run::RunSnapshot;
-use crate::api::tool::{CallKey, PendingTools};
+use crate::api::step::StepDetail;
+use crate::api::tool::{CallKey, PendingTools, StepKey};
 use crate::feed::FeedUpdate;
 use crate::store::Draft;
 use crate::submission::{Intent, Progress, Verdict};
@@ -86,6 +87,13 @@ pub enum Action {
         /// The line as the server has it.
         result: Result<String, String>,
     },
+    /// [`Effect::ReadStep`] came back: the step as the server has it, or why not.
+    StepRead {
+        /// Which.
+        key: StepKey,
+        /// Request, response, calls and results.
+        result: Result<Box<StepDetail>, String>,
+    },
     /// [`Effect::ReadFile`] came back.
     FileRead {
         /// The call whose draft it goes into.
@@ -152,6 +160,11 @@ pub enum Effect {
     ReadEvent {
         /// Which.
         seq: u64,
+    },
+    /// Read one step in full, with what the model was asked and what it answered.
+    ReadStep {
+        /// Which.
+        key: StepKey,
     },
     /// Read a file into a draft.
     ReadFile {

@@ -1,4 +1,12 @@
 //! The detail pane's state: which tab, where its text stands, what is selected in it.
+//!
+//! Rule: a selection follows an identity (a step's key), never a row, except among the events, which have nothing else;
+//! a tab that has nothing to show for what is selected is not offered, and its place is kept for when it has.
+
+use super::App;
+use crate::api::tool::StepKey;
+use crate::run::history::Entry;
+use crate::run::{Node, StepRecord};
 
 /// The detail pane's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +17,14 @@ pub struct Detail {
     pub scroll: Scroll,
     /// The selected event's place among those shown; `None` is the newest.
     pub event: Option<usize>,
+    /// The selected step; `None` is the newest.
+    pub step: Option<StepKey>,
+}
+
+impl Default for Detail {
+    fn default() -> Self {
+        Self { tab: Tab::Output, scroll: Scroll::Tail, event: None, step: None }
+    }
 }
 
 /// The tabs of the detail pane.
@@ -16,6 +32,8 @@ pub struct Detail {
 pub enum Tab {
     /// What the node puts out.
     Output,
+    /// Its steps, each with its calls.
+    Steps,
     /// Its tool calls.
     Calls,
     /// Its events.
@@ -24,13 +42,14 @@ pub enum Tab {
 
 impl Tab {
     /// Every tab, left to right.
-    pub const ALL: [Self; 3] = [Self::Output, Self::Calls, Self::Events];
+    pub const ALL: [Self; 4] = [Self::Output, Self::Steps, Self::Calls, Self::Events];
 
     /// The tab's title.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
             Self::Output => "Output",
+            Self::Steps => "Steps",
             Self::Calls => "Calls",
             Self::Events => "Events",
         }
@@ -44,4 +63,51 @@ pub enum Scroll {
     Tail,
     /// This row is the first.
     At(usize),
+}
+
+impl App {
+    /// The tabs that have something to show for what is selected, left to right.
+    pub fn tabs(&self) -> impl Iterator<Item = Tab> {
+        Tab::ALL.into_iter()
+    }
+
+    /// The tab that is shown: the one that was chosen, while it is offered.
+    #[must_use]
+    pub fn shown_tab(&self) -> Tab {
+        self.tabs().find(|tab| *tab == self.detail.tab).unwrap_or(Tab::Output)
+    }
+
+    /// The nodes that the detail pane is about: the selected one, or all of the run's.
+    #[must_use]
+    pub fn detail_nodes(&self) -> Vec<&Node> {
+        match self.selected_node() {
+            Some(node) => vec![node],
+            None => self.run.nodes.values().collect(),
+        }
+    }
+
+    /// The entries of the history that the events tab shows: the node's, or all of the run's.
+    #[must_use]
+    pub fn shown_entries(&self) -> Vec<&Entry> {
+        let node = self.selected_node().map(|node| &node.id);
+        self.run.history.entries().filter(|entry| node.is_none() || entry.node_id() == node).collect()
+    }
+
+    /// The steps that the steps tab shows, node by node.
+    #[must_use]
+    pub fn shown_steps(&self) -> Vec<&StepRecord> {
+        self.detail_nodes().into_iter().flat_map(|node| node.steps.iter()).collect()
+    }
+
+    /// Where the selected step stands among those shown: the newest where none was selected, or the selected one is no
+    /// longer kept.
+    #[must_use]
+    pub fn selected_step(&self, shown: &[&StepRecord]) -> usize {
+        let selected = self.detail.step.as_ref();
+        let newest = || {
+            let newest = shown.iter().enumerate().max_by_key(|(_, step)| step.last_at);
+            newest.map_or(0, |(at, _)| at)
+        };
+        selected.and_then(|key| shown.iter().position(|step| step.key == *key)).unwrap_or_else(newest)
+    }
 }

@@ -36,10 +36,32 @@ pub fn check(text: &str) -> Result<(), Invalid> {
 #[must_use]
 pub fn pretty(text: &str) -> Option<String> {
     check(text).ok()?;
-    let mut out = String::with_capacity(text.len() * 2);
+    Some(indented(text, usize::MAX).0)
+}
+
+/// The beginning of a text that is JSON already, indented by two spaces, in at most `bytes` bytes; with about how many
+/// bytes of the text are left out.
+#[must_use]
+pub fn pretty_beginning(text: &str, bytes: usize) -> (String, usize) {
+    let (mut beginning, mut left) = indented(text, bytes);
+    // A string is taken as a whole: the one that went too far may be most of the text.
+    if beginning.len() > bytes {
+        let end = (0..=bytes).rev().find(|at| beginning.is_char_boundary(*at)).unwrap_or(0);
+        left += beginning.len() - end;
+        beginning.truncate(end);
+    }
+    (beginning, left)
+}
+
+/// The indented text up to about `bytes` bytes, and how many bytes of `text` come after it.
+fn indented(text: &str, bytes: usize) -> (String, usize) {
+    let mut out = String::with_capacity(text.len().saturating_mul(2).min(bytes));
     let mut depth = 0_usize;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
+        if out.len() >= bytes {
+            return (out, text.len() - at);
+        }
         match c {
             '"' => {
                 out.push_str(string_at(text, at));
@@ -70,7 +92,7 @@ pub fn pretty(text: &str) -> Option<String> {
             c => out.push(c),
         }
     }
-    Some(out)
+    (out, 0)
 }
 
 /// The string literal that begins at byte `at` of valid JSON, quotes included.
@@ -115,6 +137,17 @@ mod tests {
         let expected = "{\n  \"id\": 12345678901234567890123,\n  \"x\": 1.0,\n  \"x\": [\n    1e400,\n    {},\n    [],\n    \"a\\\"\\\\,{\"\n  ]\n}";
         assert_eq!(pretty(text).unwrap(), expected);
         assert_eq!(pretty("nope"), None);
+    }
+
+    #[test]
+    fn the_beginning_of_a_long_text_says_how_much_is_left() {
+        let text = r#"{"a":[1,2,3],"b":"long"}"#;
+        assert_eq!(pretty_beginning(text, 1_000), (pretty(text).unwrap(), 0));
+        let (beginning, left) = pretty_beginning(text, 12);
+        assert!(pretty(text).unwrap().starts_with(&beginning) && beginning.len() <= 12, "{beginning}");
+        assert!(left > 0 && left < text.len());
+        let (beginning, left) = pretty_beginning(r#"["éééé"]"#, 8);
+        assert_eq!((beginning.as_str(), left), ("[\n  \"é", 8), "no character is cut in two");
     }
 
     fn any_json() -> impl Strategy<Value = serde_json::Value> {

@@ -21,7 +21,7 @@ pub enum Context {
     Arguments,
     /// The review before sending.
     Review,
-    /// A page that is only read: help, an event in full.
+    /// A page that is only read: help, an event or a step in full.
     Page,
     /// A line that is typed into: filter, palette, file name.
     Prompt,
@@ -41,7 +41,7 @@ impl Context {
             Self::EditorPrefix => "While writing an answer, after Ctrl-X",
             Self::Arguments => "In the arguments beside an answer",
             Self::Review => "In the review before sending",
-            Self::Page => "In help, or an event in full",
+            Self::Page => "In help, or an event or a step in full",
             Self::Prompt => "In a line that asks for a filter, a command or a file",
         }
     }
@@ -245,6 +245,7 @@ pub const KEYS: &[Binding] = &[
     bind(Page, &[HOME, C::char('g')], Do::First),
     bind(Page, &[END, C::char('G')], Do::Last),
     bind(Page, &[C::char('y')], Do::Copy),
+    bind(Page, &[C::char('r')], Do::ReadAgain),
     bind(Page, &[C::ctrl('c')], Do::Quit),
     bind(Page, &[C::ctrl('z')], Do::Suspend),
     bind(Page, &[C::ctrl('l')], Do::Repaint),

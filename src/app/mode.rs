@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use super::Editor;
-use crate::api::tool::CallKey;
+use crate::api::step::StepDetail;
+use crate::api::tool::{CallKey, StepKey};
 
 /// What is open over the panes. Keys go to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +53,15 @@ pub enum PageContent {
         seq: u64,
         /// Its line, once it is here, or why it is not.
         line: Option<Result<String, String>>,
+    },
+    /// One step in full.
+    Step {
+        /// Which.
+        key: StepKey,
+        /// What the server has of it, once it is here, or why it is not.
+        read: Option<Result<Box<StepDetail>, String>>,
+        /// How often an answer came: what is read again may be another text.
+        answers: u64,
     },
     /// A line that was rejected, and why.
     Rejected {

@@ -49,6 +49,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::DraftsTakenOver { drafts, problems } => incoming::drafts_taken_over(app, drafts, problems),
         Action::DraftSaved { key, result } => incoming::draft_saved(app, &key, result),
         Action::EventRead { seq, result } => page::event_read(app, seq, result),
+        Action::StepRead { key, result } => page::step_read(app, &key, result),
         Action::FileRead { key, path, result } => answering::file_read(app, &key, &path, result),
         Action::ExternalEditorClosed { key, result } => answering::external_editor_closed(app, &key, result),
         Action::Copied(Ok(text)) => app.notify(Level::Info, text),

@@ -14,7 +14,8 @@ use super::drafts::{self, DiskJob};
 use super::external_editor;
 use crate::api::client::{ClientSource, EventsQuery, StreamItem};
 use crate::api::ids::RunId;
-use crate::api::tool::CallKey;
+use crate::api::step::{RunSteps, StepDetail};
+use crate::api::tool::{CallKey, StepKey};
 use crate::app::{Action, Effect, editor};
 use crate::store::StateDir;
 use crate::submission::{self, CallVerdict, Verdict};
@@ -60,6 +61,7 @@ impl Performer {
             Effect::ReadRun => self.read_run(),
             Effect::ReadPending { generation } => self.read_pending(generation),
             Effect::ReadEvent { seq } => self.read_event(seq),
+            Effect::ReadStep { key } => self.read_step(key),
             Effect::Submit(intent) => self.submit(intent),
             Effect::SaveDraft(draft) => {
                 let key = draft.key.clone();
@@ -147,6 +149,18 @@ impl Performer {
         });
     }
 
+    fn read_step(&self, key: StepKey) {
+        let (clients, run_id, outcomes) = (self.clients.clone(), self.run_id, self.outcomes.clone());
+        tokio::spawn(async move {
+            let answer = async { clients.client()?.steps(&run_id).await }.await;
+            let result = match answer {
+                Ok(reply) => step_of(reply.value, &key).map(Box::new),
+                Err(error) => Err(error.to_string()),
+            };
+            let _ = outcomes.send(Action::StepRead { key, result }).await;
+        });
+    }
+
     fn submit(&self, intent: submission::Intent) {
         let (clients, outcomes) = (self.clients.clone(), self.outcomes.clone());
         tokio::spawn(async move {
@@ -187,6 +201,14 @@ async fn event_line(clients: &ClientSource, run_id: RunId, seq: u64, include_out
     Err(format!("the server sent no event {seq}"))
 }
 
+/// The step of a key; a server may leave a step's request id out.
+fn step_of(answer: RunSteps, key: &StepKey) -> Result<StepDetail, String> {
+    let named = |step: &StepDetail| step.node_id == key.node_id && step.step == key.step;
+    let same = |step: &StepDetail| named(step) && step.request_id.is_none_or(|id| id == key.request_id);
+    let found = answer.steps.into_iter().rev().find(same);
+    found.ok_or_else(|| format!("the server's list of steps has no step {} of {}", key.step, key.node_id))
+}
+
 /// A file's text, bounded by what the editor takes.
 fn read_text(path: &Path) -> Result<String, String> {
     use std::io::Read;
@@ -209,10 +231,29 @@ fn read_text(path: &Path) -> Result<String, String> {
 }
 
 #[cfg(test)]
-#[cfg(unix)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn of_two_attempts_at_a_step_the_one_with_its_request_is_taken() {
+        let (first, second) = ("550e8400-e29b-41d4-a716-446655440001", "550e8400-e29b-41d4-a716-446655440002");
+        let steps = || -> RunSteps {
+            let step = |request: &str| format!(r#"{{"node_id":"a","step":1{request}}}"#);
+            let named = |id| step(&format!(r#","request_id":"{id}""#));
+            let unnamed = r#"{"node_id":"b","step":1}"#;
+            serde_json::from_str(&format!(r#"{{"steps":[{},{},{unnamed}]}}"#, named(first), named(second))).unwrap()
+        };
+        let key = |node: &str, step: u64| StepKey {
+            node_id: node.parse().unwrap(),
+            step,
+            request_id: first.parse().unwrap(),
+        };
+        assert_eq!(step_of(steps(), &key("a", 1)).unwrap().request_id, Some(first.parse().unwrap()));
+        assert_eq!(step_of(steps(), &key("b", 1)).unwrap().request_id, None, "a server that names no request");
+        assert!(step_of(steps(), &key("a", 2)).unwrap_err().contains("step 2 of a"));
+    }
+
+    #[cfg(unix)]
     #[test]
     fn a_directory_a_pipe_and_a_terminal_are_no_files_to_insert() {
         let home = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use ratatui::text::{Line, Span};
 use super::text;
 use super::theme::{Role, Theme};
 use crate::api::ids::NodeId;
-use crate::api::tool::CallKey;
+use crate::api::tool::{CallKey, StepKey};
 use crate::run::StreamedText;
 use crate::run::output::SegmentKind;
 
@@ -33,6 +33,8 @@ pub(super) enum What {
     Arguments(CallKey),
     /// A call in the list of a node's calls; whether its result is there.
     Record(CallKey, bool),
+    /// What a model was asked (true) or answered in a step, as the answer of this number brought it.
+    Step { key: StepKey, request: bool, answer: u64 },
     /// An event in full; whether its line is there.
     Event { seq: u64, read: bool },
 }

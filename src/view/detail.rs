@@ -1,11 +1,11 @@
-//! The detail pane: one node, or the run itself, in three tabs.
+//! The detail pane: one node, or the run itself, in tabs.
 //!
 //! ```text
 //! ╭ diagnose  llm.responses ───────────────────────────╮
-//! │ [Output]  Calls 2  Events 31            ↓ 12 below │
+//! │ [Output] Steps 3  Calls 2  Events                  │
 //! │ ● running  step 3  01:12  31.0k in  2.2k out  ~0.21│
 //! │ The error rate rose at 14:02, right after the      │
-//! ╰────────────────────────────────────────────────────╯
+//! ╰──────────────────────────────────────── ↓ 12 below ╯
 //! ```
 //!
 //! Rule: the first inner row is the tabs; the rest is a text of [`Measured::detail`](crate::app::Measured) rows, by
@@ -16,50 +16,48 @@ mod events;
 mod output;
 mod run;
 mod scheduler;
+pub(super) mod step;
+mod steps;
 
 pub use events::gist;
-
-use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
+use super::blocks::{self, Block};
 use super::cache::Cache;
 use super::pane::{self, Pane};
 use super::theme::{Role, Sign, Theme};
 use super::{format, text};
 use crate::app::{App, Pane as Focus, Scroll, Selection, Tab};
 
-/// Rows that were made for this frame, or are kept.
-enum Block<'a> {
-    Made(Vec<Line<'static>>),
-    Kept(Arc<[Line<'static>]>),
-    Stream(&'a [Line<'static>]),
-}
-
-impl Block<'_> {
-    fn rows(&self) -> &[Line<'static>] {
-        match self {
-            Self::Made(rows) => rows,
-            Self::Kept(rows) => rows,
-            Self::Stream(rows) => rows,
-        }
-    }
-}
+/// Columns of the labels in front of facts.
+const LABEL: usize = 11;
 
 /// What every part of the pane is drawn with.
 #[derive(Clone, Copy)]
-struct Context<'a> {
-    app: &'a App,
-    theme: Theme,
-    columns: usize,
+pub(super) struct Context<'a> {
+    pub(super) app: &'a App,
+    pub(super) theme: Theme,
+    pub(super) columns: usize,
 }
 
 impl Context<'_> {
     fn words(&self, role: Role, words: &str) -> Vec<Line<'static>> {
         text::wrap(words, self.columns, self.theme.style(role), self.theme)
+    }
+
+    /// A label and what it says, wrapped beside it.
+    fn fact(&self, rows: &mut Vec<Line<'static>>, label: &str, role: Role, words: &str) {
+        let theme = self.theme;
+        let columns = self.columns.saturating_sub(LABEL).max(2);
+        for (at, mut row) in text::wrap(words, columns, theme.style(role), theme).into_iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            row.spans.insert(0, Span::styled(format!("{label:<LABEL$}"), theme.style(Role::Quiet)));
+            rows.push(row);
+        }
     }
 
     /// A thin line with words in it, which sets a part off from the one before.
@@ -83,37 +81,32 @@ pub(super) fn render(app: &App, theme: Theme, cache: &mut Cache, area: Rect, buf
     }
     let body = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
     let context = Context { app, theme, columns: usize::from(inner.width).max(1) };
-    if app.detail.tab == Tab::Events {
-        let (rows, position) = events::render(&context, body, buf);
-        tabs(app, theme, &position, inner, buf);
-        return rows;
-    }
-    let blocks = match app.detail.tab {
-        Tab::Calls => calls::blocks(&context, cache),
-        Tab::Output | Tab::Events => output::blocks(&context, cache),
+    tabs(app, theme, inner, buf);
+    let (rows, position) = match app.shown_tab() {
+        Tab::Events => events::render(&context, body, buf),
+        Tab::Steps => steps::render(&context, body, buf),
+        Tab::Calls => scrolled(app, theme, &calls::blocks(&context, cache), body, buf),
+        Tab::Output => scrolled(app, theme, &output::blocks(&context, cache), body, buf),
     };
-    let total: usize = blocks.iter().map(|block| block.rows().len()).sum();
-    let last = total.saturating_sub(usize::from(body.height));
+    pane::corner(&position, theme, area, buf);
+    rows
+}
+
+/// Draws a text where the pane is scrolled to; returns its rows, and in words what is out of sight.
+fn scrolled(app: &App, theme: Theme, blocks: &[Block<'_>], body: Rect, buf: &mut Buffer) -> (usize, String) {
+    let (total, height) = (blocks::total(blocks), usize::from(body.height));
+    let last = total.saturating_sub(height);
     let first = match app.detail.scroll {
         Scroll::Tail => last,
         Scroll::At(row) => row.min(last),
     };
-    let mut skip = first;
-    let mut shown = Vec::new();
-    for block in &blocks {
-        let rows = block.rows();
-        let from = skip.min(rows.len());
-        skip -= from;
-        shown.extend(rows[from..].iter().take(usize::from(body.height) - shown.len().min(usize::from(body.height))));
-    }
-    pane::rows(shown, body, buf);
+    pane::rows(blocks::visible(blocks, first, height), body, buf);
     let position = match (first, last - first) {
         (0, 0) => String::new(),
-        (above, 0) => format!("{above} above"),
+        (above, 0) => format!("{} above", format::count(above as u64)),
         (_, below) => format!("{} {} below", theme.sign(Sign::Below), format::count(below as u64)),
     };
-    tabs(app, theme, &position, inner, buf);
-    total
+    (total, position)
 }
 
 fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
@@ -139,26 +132,35 @@ fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
     spans
 }
 
-fn tabs(app: &App, theme: Theme, position: &str, area: Rect, buf: &mut Buffer) {
-    let node = app.selected_node();
-    let calls = match node {
-        Some(node) => node.calls.len() as u64 + node.dropped_calls,
-        None => app.run.nodes.values().map(|node| node.calls.len() as u64 + node.dropped_calls).sum(),
-    };
-    let mut spans = Vec::new();
-    for tab in Tab::ALL {
-        let count = if tab == Tab::Calls && calls > 0 { format!(" {}", format::count(calls)) } else { String::new() };
-        let label = format!("{}{count}", tab.title());
-        if tab == app.detail.tab {
-            let style = theme.style(Role::Strong).add_modifier(Modifier::UNDERLINED);
-            spans.push(Span::raw("["));
-            spans.push(Span::styled(label, style));
-            spans.push(Span::raw("] "));
-        } else {
-            spans.push(Span::styled(format!(" {label}  "), theme.style(Role::Quiet)));
+/// The tabs with their counts; where these do not fit, without.
+fn tabs(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
+    let shown = app.shown_tab();
+    let row = |counted: bool| {
+        let mut spans = Vec::new();
+        for tab in app.tabs() {
+            let count = count(app, tab).filter(|_| counted).map(|count| format!(" {count}")).unwrap_or_default();
+            let label = format!("{}{count}", tab.title());
+            if tab == shown {
+                let style = theme.style(Role::Strong).add_modifier(Modifier::UNDERLINED);
+                spans.extend([Span::raw("["), Span::styled(label, style), Span::raw("]")]);
+            } else {
+                spans.push(Span::styled(format!(" {label} "), theme.style(Role::Quiet)));
+            }
         }
-    }
-    let room = usize::from(area.width).saturating_sub(text::spans_width(&spans));
-    spans.extend(text::right(position, room, theme.style(Role::Quiet), theme));
-    pane::row(spans, 0, area, buf);
+        spans
+    };
+    let counted = row(true);
+    let fits = text::spans_width(&counted) <= usize::from(area.width);
+    pane::row(if fits { counted } else { row(false) }, 0, area, buf);
+}
+
+/// How many things a tab lists, in words; `None` where it lists none, or where the number says nothing.
+fn count(app: &App, tab: Tab) -> Option<String> {
+    let nodes = app.detail_nodes();
+    let count = match tab {
+        Tab::Output | Tab::Events => 0,
+        Tab::Steps => nodes.iter().map(|node| node.steps.count()).sum(),
+        Tab::Calls => nodes.iter().map(|node| node.calls.len() as u64 + node.dropped_calls).sum(),
+    };
+    (count > 0).then(|| format::count(count))
 }

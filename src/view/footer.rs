@@ -14,7 +14,7 @@ use ratatui::widgets::{Clear, Widget};
 use super::theme::{Role, Sign, Theme};
 use super::{page, pane, text};
 use crate::app::keys::{self, Context};
-use crate::app::{App, Command, Level, Mode, Notice, Pane, Side};
+use crate::app::{App, Command, Level, Mode, Notice, Page, PageContent, Pane, Side, Tab};
 use crate::feed::LinkState;
 
 /// Rows that a long notice may take, growing upwards over the panes.
@@ -179,6 +179,9 @@ fn offered(app: &App, context: Context) -> Vec<(Command, &'static str)> {
         Context::Page => {
             let mut offered = vec![(Command::Leave, Command::Leave.label()), (Command::Down, "scroll")];
             offered.extend(labelled(&[Command::PageDown, Command::Last, Command::Copy]));
+            if let Mode::Page(Page { content: PageContent::Event { .. } | PageContent::Step { .. }, .. }) = app.mode {
+                offered.push((Command::ReadAgain, Command::ReadAgain.label()));
+            }
             offered
         }
         Context::Prompt => vec![(Command::Open, "do it"), (Command::Down, "next"), (Command::Leave, "leave")],
@@ -189,7 +192,7 @@ fn browse(app: &App) -> Vec<(Command, &'static str)> {
     let open = match app.focus {
         Pane::Waiting => Some("answer"),
         Pane::Nodes => Some("look into"),
-        Pane::Detail if app.detail.tab == crate::app::Tab::Events => Some("read"),
+        Pane::Detail if matches!(app.shown_tab(), Tab::Events | Tab::Steps) => Some("read"),
         Pane::Detail | Pane::Cost => None,
     };
     let mut offered: Vec<_> = open.map(|label| (Command::Open, label)).into_iter().collect();

@@ -1,4 +1,4 @@
-//! Pages that are only read: help, an event in full, a rejected line, everything that was said.
+//! Pages that are only read: help, an event or a step in full, a rejected line, everything that was said.
 //!
 //! ```text
 //! ┏ Help ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
@@ -13,10 +13,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::blocks::{self, Block};
 use super::cache::{Cache, What};
 use super::pane::{self, Pane};
 use super::theme::{Role, Theme};
-use super::{format, text};
+use super::{detail, format, text};
 use crate::app::{App, Level, Page, PageContent, json, keys};
 
 /// Draws the page; returns its rows.
@@ -25,37 +26,41 @@ pub(super) fn render(app: &App, page: &Page, theme: Theme, cache: &mut Cache, ar
     let title = match &page.content {
         PageContent::Help => "Help".to_owned(),
         PageContent::Event { seq, .. } => format!("Event {}", format::count(*seq)),
+        PageContent::Step { key, .. } => format!("Step {} of {}", key.step, key.node_id),
         PageContent::Rejected { .. } => "Rejected line".to_owned(),
         PageContent::Notices => "What was said".to_owned(),
     };
     let quiet = theme.style(Role::Quiet);
-    let rows: std::sync::Arc<[Line<'static>]> = match &page.content {
-        PageContent::Help => help(theme, columns).into(),
-        PageContent::Event { line: None, .. } => text::wrap("loading", columns, quiet, theme).into(),
+    let blocks = match &page.content {
+        PageContent::Help => vec![Block::Made(help(theme, columns))],
+        PageContent::Event { line: None, .. } => vec![Block::Made(text::wrap("loading", columns, quiet, theme))],
         PageContent::Event { line: Some(Err(why)), .. } => {
-            text::wrap(&format!("could not be read: {why}"), columns, theme.style(Role::Bad), theme).into()
+            let words = format!("could not be read: {why}. r reads it again");
+            vec![Block::Made(text::wrap(&words, columns, theme.style(Role::Bad), theme))]
         }
         PageContent::Event { seq, line: Some(Ok(line)) } => {
-            cache.rows(What::Event { seq: *seq, read: true }, columns, theme, || {
+            vec![Block::Kept(cache.rows(What::Event { seq: *seq, read: true }, columns, theme, || {
                 let pretty = json::pretty(line);
                 text::wrap(pretty.as_deref().unwrap_or(line), columns, theme.style(Role::Plain), theme)
-            })
+            }))]
         }
-        PageContent::Rejected { reason, line } => {
-            let mut rows = text::wrap(reason, columns, theme.style(Role::Bad), theme);
-            rows.push(Line::default());
-            rows.extend(text::wrap(line, columns, theme.style(Role::Plain), theme));
-            rows.into()
+        PageContent::Step { key, read, answers } => {
+            detail::step::blocks(&detail::Context { app, theme, columns }, cache, key, read.as_ref(), *answers)
         }
-        PageContent::Notices => notices(app, theme, columns).into(),
+        PageContent::Rejected { reason, line } => vec![
+            Block::Made(text::wrap(reason, columns, theme.style(Role::Bad), theme)),
+            Block::Made(vec![Line::default()]),
+            Block::Made(text::wrap(line, columns, theme.style(Role::Plain), theme)),
+        ],
+        PageContent::Notices => vec![Block::Made(notices(app, theme, columns))],
     };
-    let height = usize::from(area.height.saturating_sub(2));
-    let first = page.scroll.min(rows.len().saturating_sub(height));
+    let (total, height) = (blocks::total(&blocks), usize::from(area.height.saturating_sub(2)));
+    let first = page.scroll.min(total.saturating_sub(height));
     let mut bordered = Pane::new(pane::title(&title, theme), true);
-    bordered.below = pane::more_below(rows.len().saturating_sub(first + height), theme);
+    bordered.below = pane::more_below(total.saturating_sub(first + height), theme);
     let inner = bordered.render_padded(theme, area, buf);
-    pane::rows(rows[first..].iter(), inner, buf);
-    rows.len()
+    pane::rows(blocks::visible(&blocks, first, height), inner, buf);
+    total
 }
 
 fn help(theme: Theme, columns: usize) -> Vec<Line<'static>> {

@@ -68,6 +68,21 @@ pub(super) fn text_columns(area: Rect) -> usize {
     usize::from(padded(layout::inside(area)).width).max(1)
 }
 
+/// Writes words into the lower border, at its right end.
+pub(super) fn corner(words: &str, theme: Theme, area: Rect, buf: &mut Buffer) {
+    if words.is_empty() || area.height == 0 {
+        return;
+    }
+    let room = usize::from(area.width.saturating_sub(4));
+    let mut spans = vec![Span::raw(" ")];
+    spans.extend(text::cut(words, room, theme.style(Role::Quiet), theme));
+    spans.push(Span::raw(" "));
+    // The words stand on the border, and do not take its looks.
+    let line = Line::from(spans).style(Style::reset());
+    let width = u16::try_from(line.width()).unwrap_or(area.width).min(area.width);
+    buf.set_line((area.right() - width).saturating_sub(1).max(area.x), area.bottom() - 1, &line, width);
+}
+
 /// Draws rows from the top of `area`; what does not fit is left out.
 pub(super) fn rows<'a>(lines: impl IntoIterator<Item = &'a Line<'a>>, area: Rect, buf: &mut Buffer) {
     for (y, line) in (area.top()..area.bottom()).zip(lines) {

@@ -3,6 +3,7 @@
 mod bytes;
 mod cache;
 mod format;
+mod looking;
 mod scene;
 mod screens;
 mod text;

@@ -1,11 +1,10 @@
 //! Keys in the panes, in the filter and in the palette.
 
 use super::super::layout::inside;
-use super::super::{App, Command, Effect, Level, Mode, Page, PageContent, Pane, Scroll, Selection, Tab};
+use super::super::{App, Command, Detail, Effect, Level, Mode, Page, PageContent, Pane, Selection, Tab};
 use super::{answering, page, rows_of, scrolled};
 use crate::api::run::NodeStatus;
 use crate::feed::LinkState;
-use crate::run::history::Entry;
 
 pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
     match command {
@@ -41,9 +40,17 @@ fn open(app: &mut App, out: &mut Vec<Effect>) {
                 answering::open(app, &key);
             }
         }
-        Pane::Detail if app.detail.tab == Tab::Events => page::open_event(app, out),
+        Pane::Detail => open_in_detail(app, out),
         Pane::Nodes => app.focus = Pane::Detail,
-        Pane::Detail | Pane::Cost => {}
+        Pane::Cost => {}
+    }
+}
+
+fn open_in_detail(app: &mut App, out: &mut Vec<Effect>) {
+    match app.shown_tab() {
+        Tab::Events => page::open_event(app, out),
+        Tab::Steps => page::open_step(app, out),
+        Tab::Output | Tab::Calls => {}
     }
 }
 
@@ -88,10 +95,9 @@ fn wrapped(at: usize, by: isize, len: usize) -> usize {
 }
 
 fn turn_tab(app: &mut App, by: isize) {
-    let here = Tab::ALL.iter().position(|tab| *tab == app.detail.tab).unwrap_or(0);
-    app.detail.tab = Tab::ALL[wrapped(here, by, Tab::ALL.len())];
-    app.detail.scroll = Scroll::Tail;
-    app.detail.event = None;
+    let (tabs, shown) = (app.tabs().collect::<Vec<_>>(), app.shown_tab());
+    let here = tabs.iter().position(|tab| *tab == shown).unwrap_or(0);
+    app.detail = Detail { tab: tabs[wrapped(here, by, tabs.len())], ..Detail::default() };
 }
 
 /// `Esc` in the panes: first the error in the footer, then the filter, then back to the nodes.
@@ -106,9 +112,7 @@ fn leave(app: &mut App) {
 }
 
 fn live(app: &mut App) {
-    app.selection = Selection::Follow;
-    app.detail.scroll = Scroll::Tail;
-    app.detail.event = None;
+    select(app, Selection::Follow);
 }
 
 fn read_again(app: &mut App, out: &mut Vec<Effect>) {
@@ -146,8 +150,7 @@ fn next_error(app: &mut App) {
 
 fn select(app: &mut App, selection: Selection) {
     app.selection = selection;
-    app.detail.scroll = Scroll::Tail;
-    app.detail.event = None;
+    app.detail = Detail { tab: app.detail.tab, ..Detail::default() };
 }
 
 /// Moves the selection among the run's own row and the nodes that the filter shows.
@@ -192,22 +195,22 @@ fn move_waiting(app: &mut App, by: isize) {
 }
 
 fn move_detail(app: &mut App, by: isize, height: usize) {
-    if app.detail.tab != Tab::Events {
-        app.detail.scroll = scrolled(app.detail.scroll, by, app.measured.detail, height);
-        return;
-    }
-    let rows = app.shown_entries().len();
-    let here = app.detail.event.unwrap_or(rows.saturating_sub(1));
-    let to = here.saturating_add_signed(by).min(rows.saturating_sub(1));
-    app.detail.event = (to + 1 < rows).then_some(to);
-}
-
-impl App {
-    /// The entries of the history that the events tab shows: the node's, or all of the run's.
-    #[must_use]
-    pub fn shown_entries(&self) -> Vec<&Entry> {
-        let node = self.selected_node().map(|node| &node.id);
-        self.run.history.entries().filter(|entry| node.is_none() || entry.node_id() == node).collect()
+    match app.shown_tab() {
+        Tab::Output | Tab::Calls => {
+            app.detail.scroll = scrolled(app.detail.scroll, by, app.measured.detail, height);
+        }
+        Tab::Events => {
+            let rows = app.shown_entries().len();
+            let here = app.detail.event.unwrap_or(rows.saturating_sub(1));
+            let to = here.saturating_add_signed(by).min(rows.saturating_sub(1));
+            app.detail.event = (to + 1 < rows).then_some(to);
+        }
+        Tab::Steps => {
+            let steps = app.shown_steps();
+            let to = app.selected_step(&steps).saturating_add_signed(by).min(steps.len().saturating_sub(1));
+            let key = steps.get(to).map(|step| step.key.clone());
+            app.detail.step = key;
+        }
     }
 }
 
@@ -220,6 +223,10 @@ fn copied_text(app: &App) -> Option<String> {
         }),
         Pane::Nodes => Some(app.selected_node().map_or_else(|| app.run.run_id.to_string(), |node| node.id.to_string())),
         Pane::Cost => app.run.ledger.billed_cents().map(|cents| format!("{}.{:02}", cents / 100, cents % 100)),
+        Pane::Detail if app.shown_tab() == Tab::Steps => {
+            let steps = app.shown_steps();
+            steps.get(app.selected_step(&steps)).map(|step| step.key.request_id.to_string())
+        }
         Pane::Detail => {
             let output = app.selected_node().map_or(app.run.outputs.as_ref(), |node| node.output.as_ref());
             let inline = output.and_then(|output| output.content.as_deref()).map(str::to_owned);

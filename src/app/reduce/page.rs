@@ -1,7 +1,12 @@
-//! Pages that are only read: help, an event in full, a rejected line.
+//! Pages that are only read: help, an event or a step in full, a rejected line.
+//!
+//! Rule: what a page reads is asked for when it is opened and when the operator asks again; an answer for another page
+//! than the open one is dropped.
 
 use super::super::{App, Command, Effect, Mode, Page, PageContent};
 use super::{back_to_browse, rows_of, scrolled_row};
+use crate::api::step::StepDetail;
+use crate::api::tool::StepKey;
 use crate::run::history::Entry;
 
 pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
@@ -12,6 +17,7 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
     match command {
         Command::Leave => back_to_browse(app),
         Command::Copy => out.extend(text_of(page).map(Effect::Copy)),
+        Command::ReadAgain => out.extend(read_again(page)),
         moving => {
             if let Some(by) = rows_of(moving, height) {
                 page.scroll = scrolled_row(page.scroll, by, total, height);
@@ -23,7 +29,37 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
 fn text_of(page: &Page) -> Option<String> {
     match &page.content {
         PageContent::Event { line: Some(Ok(line)), .. } | PageContent::Rejected { line, .. } => Some(line.clone()),
-        PageContent::Event { .. } | PageContent::Help | PageContent::Notices => None,
+        // Raw JSON is written as it came.
+        PageContent::Step { read: Some(Ok(step)), .. } => serde_json::to_string(step).ok(),
+        PageContent::Event { .. } | PageContent::Step { .. } | PageContent::Help | PageContent::Notices => None,
+    }
+}
+
+/// Asks again for what the page reads; an answer that is still to come is waited for.
+fn read_again(page: &mut Page) -> Option<Effect> {
+    match &mut page.content {
+        PageContent::Event { seq, line } => line.take().map(|_| Effect::ReadEvent { seq: *seq }),
+        PageContent::Step { key, read, .. } => read.take().map(|_| Effect::ReadStep { key: key.clone() }),
+        PageContent::Help | PageContent::Rejected { .. } | PageContent::Notices => None,
+    }
+}
+
+/// Opens the selected step: what the events have told of it stands at once, the rest is read from the server.
+pub(super) fn open_step(app: &mut App, out: &mut Vec<Effect>) {
+    let steps = app.shown_steps();
+    let Some(key) = steps.get(app.selected_step(&steps)).map(|step| step.key.clone()) else { return };
+    // Coming back from the page finds the same step selected.
+    app.detail.step = Some(key.clone());
+    out.push(Effect::ReadStep { key: key.clone() });
+    app.mode = Mode::Page(Page { content: PageContent::Step { key, read: None, answers: 0 }, scroll: 0 });
+}
+
+pub(super) fn step_read(app: &mut App, key: &StepKey, result: Result<Box<StepDetail>, String>) {
+    if let Mode::Page(Page { content: PageContent::Step { key: open, read, answers }, .. }) = &mut app.mode
+        && open == key
+    {
+        *read = Some(result);
+        *answers += 1;
     }
 }
 

@@ -3,5 +3,6 @@
 mod answers;
 mod browsing;
 mod desk;
+mod looking;
 mod stream;
 mod trouble;

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use ratatui::text::{Line, Span};
 
+use super::super::blocks::Block;
 use super::super::cache::{Cache, What};
 use super::super::theme::{Role, Sign, Theme};
 use super::super::{format, text};
-use super::{Block, Context};
+use super::Context;
 use crate::app::json;
-use crate::run::{CallRecord, Node};
+use crate::run::CallRecord;
 
 /// Bytes of arguments or of a result that are shown here.
 const SHOWN: usize = 32 * 1024;
@@ -23,22 +24,17 @@ const SHOWN: usize = 32 * 1024;
 pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'static>> {
     let app = context.app;
     let mut blocks = Vec::new();
-    let nodes: Vec<&Node> = match app.selected_node() {
-        Some(node) => vec![node],
-        None => app.run.nodes.values().collect(),
-    };
     let with_node = app.selected_node().is_none();
-    for node in nodes {
+    for node in app.detail_nodes() {
         if node.dropped_calls > 0 {
             let words = format!("{} of {} are no longer kept", format::plural(node.dropped_calls, "call"), node.id);
             blocks.push(Block::Made(context.words(Role::Quiet, &words)));
         }
         for record in &node.calls {
-            blocks.push(Block::Made(vec![head(context, record, with_node)]));
-            let what = What::Record(record.key.clone(), record.result.is_some());
-            let rows =
-                cache.rows(what, context.columns, context.theme, || body(record, context.columns, context.theme));
-            blocks.push(Block::Kept(rows));
+            let step = &record.key.step;
+            let place =
+                if with_node { format!("{} {}", step.node_id, step.step) } else { format!("step {}", step.step) };
+            blocks.extend(call(context, cache, record, &place));
         }
     }
     if blocks.is_empty() {
@@ -47,27 +43,41 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
     blocks
 }
 
-fn head(context: &Context<'_>, record: &CallRecord, with_node: bool) -> Line<'static> {
-    let (app, theme) = (context.app, context.theme);
-    let waits = app.run.pending.get(&record.key).is_some();
-    let (sign, role, word) = match &record.result {
+/// One call in full: how it stands, its arguments, its result. `place` says where it belongs.
+pub(super) fn call(context: &Context<'_>, cache: &mut Cache, record: &CallRecord, place: &str) -> [Block<'static>; 2] {
+    let what = What::Record(record.key.clone(), record.result.is_some());
+    let rows = cache.rows(what, context.columns, context.theme, || body(record, context.columns, context.theme));
+    [Block::Made(vec![head(context, record, place)]), Block::Kept(rows)]
+}
+
+/// How a call stands: sign, role and word.
+pub(super) fn state(context: &Context<'_>, record: &CallRecord) -> (Sign, Role, &'static str) {
+    let app = context.app;
+    match &record.result {
         Some(result) if result.error.is_some() => (Sign::Failed, Role::Bad, "error"),
         Some(_) => (Sign::Succeeded, Role::Good, "answered"),
-        None if waits => (Sign::Waiting, Role::Attention, "waits for you"),
+        None if app.run.pending.get(&record.key).is_some() => (Sign::Waiting, Role::Attention, "waits for you"),
         None if app.run.has_ended() => (Sign::Canceled, Role::Quiet, "no result"),
         None => (Sign::Running, Role::Active, "running"),
-    };
-    let took: Duration = match &record.result {
+    }
+}
+
+/// How long a call took, or takes.
+pub(super) fn took(context: &Context<'_>, record: &CallRecord) -> Duration {
+    match &record.result {
         Some(result) => result.at.duration_since(record.called_at).try_into().unwrap_or_default(),
-        None => app.age(record.called_at),
-    };
+        None => context.app.age(record.called_at),
+    }
+}
+
+fn head(context: &Context<'_>, record: &CallRecord, place: &str) -> Line<'static> {
+    let theme = context.theme;
+    let (sign, role, word) = state(context, record);
     let mut spans = vec![Span::styled(format!("{} ", theme.sign(sign)), theme.style(role))];
     spans.extend(text::cut(record.call.name.as_str(), context.columns / 2, theme.style(Role::Strong), theme));
-    let step = &record.key.step;
-    let place = if with_node { format!("  {} {}", step.node_id, step.step) } else { format!("  step {}", step.step) };
-    spans.extend(text::cut(&place, context.columns / 3, theme.style(Role::Quiet), theme));
+    spans.extend(text::cut(&format!("  {place}"), context.columns / 3, theme.style(Role::Quiet), theme));
     spans.push(Span::styled(format!("  {word}"), theme.style(role)));
-    spans.push(Span::styled(format!("  {}", format::duration(took)), theme.style(Role::Quiet)));
+    spans.push(Span::styled(format!("  {}", format::duration(took(context, record))), theme.style(Role::Quiet)));
     Line::from(spans)
 }
 

@@ -5,10 +5,11 @@ use ratatui::text::{Line, Span};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::super::blocks::Block;
 use super::super::cache::{Cache, What};
 use super::super::theme::{Role, Sign, Theme};
 use super::super::{format, nodes, text};
-use super::{Block, Context, run, scheduler};
+use super::{Context, run, scheduler};
 use crate::app::json;
 use crate::run::output::SegmentKind;
 use crate::run::{Node, Output};

@@ -1,15 +1,13 @@
 //! The run itself: how it stands, why it failed, what was odd, what it puts out.
 
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
+use super::super::blocks::Block;
 use super::super::cache::Cache;
 use super::super::theme::{Role, Sign, Theme};
-use super::super::{first_line, format, text};
-use super::{Block, Context, output};
+use super::super::{first_line, format};
+use super::{Context, output};
 use crate::feed::LinkState;
-
-/// Columns of the labels.
-const LABEL: usize = 11;
 
 pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'static>> {
     let app = context.app;
@@ -18,35 +16,35 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
     let status = run.status();
     let (sign, role) = Theme::run_status(status.as_ref());
     let status = status.as_ref().map_or("not known yet", |status| status.as_str());
-    fact(context, &mut rows, "status", role, &format!("{} {status}", context.theme.sign(sign)));
+    context.fact(&mut rows, "status", role, &format!("{} {status}", context.theme.sign(sign)));
     if let Some(failure) = &run.failure {
         let code = failure.code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
-        fact(context, &mut rows, "reason", Role::Bad, &format!("{}{code}", failure.message));
+        context.fact(&mut rows, "reason", Role::Bad, &format!("{}{code}", failure.message));
     }
-    fact(context, &mut rows, "run", Role::Plain, &run.run_id.to_string());
+    context.fact(&mut rows, "run", Role::Plain, &run.run_id.to_string());
     if let Some(parent) = run.parent_run_id {
-        fact(context, &mut rows, "parent run", Role::Plain, &parent.to_string());
+        context.fact(&mut rows, "parent run", Role::Plain, &parent.to_string());
     }
     if let Some(plan) = &run.plan_hash {
-        fact(context, &mut rows, "plan", Role::Quiet, plan.as_str());
+        context.fact(&mut rows, "plan", Role::Quiet, plan.as_str());
     }
     if let Some(elapsed) = app.elapsed() {
         let word = if run.ended_at.is_some() { "took" } else { "runs for" };
-        fact(context, &mut rows, word, Role::Plain, &format::duration(elapsed));
+        context.fact(&mut rows, word, Role::Plain, &format::duration(elapsed));
     }
     let (_, role, words) = first_line::link(app);
-    fact(context, &mut rows, "link", role, &words);
+    context.fact(&mut rows, "link", role, &words);
     if let LinkState::Retrying { cause, .. } | LinkState::Refused { cause, .. } = &app.link {
-        fact(context, &mut rows, "", Role::Bad, cause);
+        context.fact(&mut rows, "", Role::Bad, cause);
     }
-    fact(context, &mut rows, "events", Role::Plain, &format::count(run.counts.events));
+    context.fact(&mut rows, "events", Role::Plain, &format::count(run.counts.events));
     odd(context, &mut rows);
     if run.task_list_updates > 0 {
         let times = format::plural(run.task_list_updates, "time");
-        fact(context, &mut rows, "task list", Role::Plain, &format!("written {times}"));
+        context.fact(&mut rows, "task list", Role::Plain, &format!("written {times}"));
     }
     if !run.memories.is_empty() {
-        fact(context, &mut rows, "memories", Role::Plain, &run.memories.join(", "));
+        context.fact(&mut rows, "memories", Role::Plain, &run.memories.join(", "));
     }
     let mut blocks = vec![Block::Made(rows)];
     if let Some(outputs) = &run.outputs {
@@ -65,28 +63,18 @@ fn odd(context: &Context<'_>, rows: &mut Vec<Line<'static>>) {
             format::plural(counts.missing, "event"),
             format::plural(counts.gaps, "gap"),
         );
-        fact(context, rows, "missing", Role::Attention, &words);
+        context.fact(rows, "missing", Role::Attention, &words);
     }
     if counts.rejected > 0 {
         let words = format!("{sign} {} broke the protocol; see Events", format::plural(counts.rejected, "line"));
-        fact(context, rows, "rejected", Role::Attention, &words);
+        context.fact(rows, "rejected", Role::Attention, &words);
     }
     if counts.unknown > 0 {
         let words = format!("{} of a type unknown here, kept; see Events", format::plural(counts.unknown, "event"));
-        fact(context, rows, "unknown", Role::Plain, &words);
+        context.fact(rows, "unknown", Role::Plain, &words);
     }
     if counts.duplicates > 0 {
         let words = format!("{} came again and were dropped", format::plural(counts.duplicates, "event"));
-        fact(context, rows, "duplicates", Role::Quiet, &words);
-    }
-}
-
-fn fact(context: &Context<'_>, rows: &mut Vec<Line<'static>>, label: &str, role: Role, words: &str) {
-    let theme = context.theme;
-    let columns = context.columns.saturating_sub(LABEL).max(2);
-    for (at, mut row) in text::wrap(words, columns, theme.style(role), theme).into_iter().enumerate() {
-        let label = if at == 0 { label } else { "" };
-        row.spans.insert(0, Span::styled(format!("{label:<LABEL$}"), theme.style(Role::Quiet)));
-        rows.push(row);
+        context.fact(rows, "duplicates", Role::Quiet, &words);
     }
 }

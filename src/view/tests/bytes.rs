@@ -13,6 +13,7 @@ use ratatui::{TerminalOptions, Viewport};
 use super::super::{Theme, draw};
 use super::scene::{REQUEST, Scene};
 use crate::api::error::Class;
+use crate::api::step::RunSteps;
 use crate::app::inert::mark;
 use crate::app::{Action, Level, Mode, Page, PageContent};
 use crate::feed::LinkState;
@@ -105,7 +106,7 @@ fn hostile(columns: u16, rows: u16, bad: &str) -> Scene {
             r#""type":"memory_updated","plan_hash":"3f","memory_key":"m{bad}","memory":{{"artifact_key":"k{bad}","info":{{"bytes":3,"sha256":"00","included":false}}}}"#
         ),
         format!(
-            r#""type":"node_llm_call","node_id":"{node}","llm_call":{{{step},"provider":"p{bad}","model":"m{bad}","usage":{{"input_tokens":5}}}}"#
+            r#""type":"node_llm_call","node_id":"{node}","llm_call":{{{step},"provider":"p{bad}","model":"m{bad}","stop_reason":"s{bad}","response_id":"i{bad}","usage":{{"input_tokens":5}}}}"#
         ),
         scheduler(
             "started",
@@ -149,23 +150,49 @@ fn hostile(columns: u16, rows: u16, bad: &str) -> Scene {
     scene
 }
 
+/// What a server may answer to what a page reads.
+fn answers(content: &PageContent, bad: &str) -> Vec<Action> {
+    match content {
+        PageContent::Event { seq, .. } => vec![
+            Action::EventRead { seq: *seq, result: Ok(format!("{{\"a\":\"{bad}\"}}{bad}")) },
+            Action::EventRead { seq: *seq, result: Err(bad.to_owned()) },
+        ],
+        PageContent::Step { key, .. } => {
+            let text = serde_json::to_string(bad).unwrap();
+            let call = format!(r#"{{"id":"other","name":"t","arguments":{text}}}"#);
+            let step = format!(
+                r#"{{"steps":[{{"node_id":"a","step":1,"llm_request":{{"a":{text}}},"llm_response":{text},"llm_call":{{"provider":{text},"model":{text},"stop_reason":{text},"response_id":{text}}},"tool_calls":[{{"tool_call":{call}}}],"tool_results":[{{"tool_call":{call},"output":{text},"error":{text}}}]}}]}}"#
+            );
+            let steps: RunSteps = serde_json::from_str(&step).unwrap();
+            let detail = Box::new(steps.steps.into_iter().next().unwrap());
+            vec![
+                Action::StepRead { key: key.clone(), result: Ok(detail) },
+                Action::StepRead { key: key.clone(), result: Err(bad.to_owned()) },
+            ]
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Shows every region in turn; `look` is called for each screen.
 fn tour(scene: &mut Scene, bad: &str, mut look: impl FnMut(&mut Scene, &str)) {
     scene.link(LinkState::Live);
     look(scene, "nodes");
-    for tab in ["output", "calls", "events"] {
+    for tab in ["output", "steps", "calls", "events"] {
         scene.key(KeyCode::Tab).key(KeyCode::Tab);
         look(scene, tab);
         scene.key(KeyCode::Up).key(KeyCode::Up);
         look(scene, tab);
         scene.key(KeyCode::Enter);
         if matches!(scene.app.mode, Mode::Page(_)) {
-            look(scene, "event loading");
-            let Mode::Page(Page { content: PageContent::Event { seq, .. }, .. }) = scene.app.mode else { return };
-            scene.act(Action::EventRead { seq, result: Ok(format!("{{\"a\":\"{bad}\"}}{bad}")) });
-            look(scene, "event");
-            scene.act(Action::EventRead { seq, result: Err(bad.to_owned()) });
-            look(scene, "event that failed");
+            look(scene, "page loading");
+            let Mode::Page(Page { content, .. }) = scene.app.mode.clone() else { return };
+            for answer in answers(&content, bad) {
+                scene.act(answer);
+                look(scene, "page");
+                scene.key(KeyCode::End);
+                look(scene, "page's end");
+            }
             scene.key(KeyCode::Esc);
         }
         scene.keys("l").key(KeyCode::Tab).key(KeyCode::Tab);
@@ -224,7 +251,7 @@ fn whatever_a_server_says_no_control_bidi_or_hidden_character_reaches_the_termin
                         panic!("{name} at {columns}x{rows} of {bad:?}: {why}");
                     }
                 });
-                assert!(screens > 25, "{screens}");
+                assert!(screens > 32, "{screens}");
             }
         }
     }

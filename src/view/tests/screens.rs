@@ -13,7 +13,7 @@ use crate::feed::LinkState;
 
 const MONO: Theme = Theme { color: false, ascii: false };
 
-fn check(name: &str, text: &str) {
+pub(super) fn check(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots"));
     settings.set_prepend_module_to_snapshot(false);
@@ -215,7 +215,7 @@ fn the_detail_pane_of_every_kind() {
     screen("detail_not_inline", &mut scene);
     scene.key(KeyCode::Down).key(KeyCode::Down);
     screen("detail_node", &mut scene);
-    scene.keys("l");
+    scene.keys("ll");
     screen("detail_calls", &mut scene);
     scene.key(KeyCode::Home).keys("l").key(KeyCode::Enter).key(KeyCode::Up).key(KeyCode::Up);
     screen("detail_events", &mut scene);

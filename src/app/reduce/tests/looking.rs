@@ -1,0 +1,95 @@
+//! What is looked into: a node's steps, and what is read from the server for them.
+
+use crossterm::event::KeyCode;
+
+use super::desk::{Desk, REQUEST};
+use crate::api::step::{RunSteps, StepDetail};
+use crate::app::{Action, Effect, Mode, PageContent, Pane, Tab};
+
+const OTHER: &str = "550e8400-e29b-41d4-a716-446655440002";
+
+fn called(desk: &mut Desk, step: u64, request: &str) {
+    desk.event(&format!(
+        r#""type":"node_llm_call","node_id":"a","llm_call":{{"step":{step},"request_id":"{request}","model":"m"}}"#
+    ));
+}
+
+/// A desk with two steps of node `a`, the steps tab in front.
+fn at_steps() -> Desk {
+    let mut desk = Desk::new();
+    called(&mut desk, 1, REQUEST);
+    called(&mut desk, 2, OTHER);
+    desk.app.focus = Pane::Detail;
+    desk.press('l');
+    assert_eq!(desk.app.shown_tab(), Tab::Steps);
+    desk
+}
+
+fn detail(step: u64, response: &str) -> Box<StepDetail> {
+    let text = format!(r#"{{"steps":[{{"node_id":"a","step":{step},"llm_response":{response}}}]}}"#);
+    Box::new(serde_json::from_str::<RunSteps>(&text).unwrap().steps.remove(0))
+}
+
+fn asked(effects: &[Effect]) -> Vec<u64> {
+    let steps = effects.iter().filter_map(|effect| match effect {
+        Effect::ReadStep { key } => Some(key.step),
+        _ => None,
+    });
+    steps.collect()
+}
+
+fn read(desk: &Desk) -> Option<Result<Box<StepDetail>, String>> {
+    match &desk.app.mode {
+        Mode::Page(page) => match &page.content {
+            PageContent::Step { read, .. } => read.clone(),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn enter_opens_the_newest_step_and_reads_what_is_not_in_the_events() {
+    let mut desk = at_steps();
+    assert_eq!(asked(&desk.enter()), [2]);
+    assert_eq!(read(&desk), None, "it says that it loads");
+    let key = desk.app.run.nodes[0].steps.iter().next_back().unwrap().key.clone();
+    desk.act(Action::StepRead { key, result: Ok(detail(2, r#"{"x":1.0}"#)) });
+    assert_eq!(read(&desk), Some(Ok(detail(2, r#"{"x":1.0}"#))));
+    let copied = desk.press('y');
+    assert!(
+        matches!(&copied[..], [Effect::Copy(text)] if text.contains(r#""llm_response":{"x":1.0}"#)),
+        "letter for letter: {copied:?}"
+    );
+    desk.esc();
+    assert_eq!((desk.app.mode.clone(), desk.app.shown_tab()), (Mode::Browse, Tab::Steps));
+}
+
+#[test]
+fn a_selected_step_stays_selected_while_new_ones_come() {
+    let mut desk = at_steps();
+    desk.press('k');
+    called(&mut desk, 3, "550e8400-e29b-41d4-a716-446655440003");
+    let steps = desk.app.shown_steps();
+    assert_eq!(steps[desk.app.selected_step(&steps)].key.step, 1);
+    assert!(desk.press('y').contains(&Effect::Copy(REQUEST.to_owned())), "the request's id is what support asks for");
+    assert_eq!(asked(&desk.enter()), [1]);
+    desk.esc();
+    desk.key(KeyCode::End);
+    assert_eq!(asked(&desk.enter()), [3]);
+}
+
+#[test]
+fn a_step_that_could_not_be_read_says_why_and_r_reads_it_again() {
+    let mut desk = at_steps();
+    desk.enter();
+    let key = desk.app.run.nodes[0].steps.iter().next_back().unwrap().key.clone();
+    assert!(asked(&desk.press('r')).is_empty(), "it is being read already");
+    desk.act(Action::StepRead { key: key.clone(), result: Err("503".into()) });
+    assert_eq!(read(&desk), Some(Err("503".into())));
+    assert_eq!(asked(&desk.press('r')), [2]);
+    assert_eq!(read(&desk), None);
+    let late = desk.app.run.nodes[0].steps.iter().next().unwrap().key.clone();
+    desk.act(Action::StepRead { key: late, result: Ok(detail(1, "1")) });
+    assert_eq!(read(&desk), None, "an answer for another step than the open one is dropped");
+}
