@@ -11,6 +11,7 @@
 //! | [`answer`], [`editor`], [`json`] | a draft a call, the open editor, JSON as it is typed |
 //! | [`detail`] | what the detail pane shows, and where it stands |
 //! | [`mode`], [`notice`] | what is open over the panes; what was said to the operator |
+//! | [`tasks`] | the run's task list |
 //! | [`layout`] | where each region stands |
 //! | [`inert`] | which characters never reach a terminal |
 //! | [`mod@reduce`] | the transitions |
@@ -27,6 +28,7 @@ pub mod layout;
 pub mod mode;
 pub mod notice;
 pub mod reduce;
+pub mod tasks;
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -45,6 +47,7 @@ pub use layout::Layout;
 pub use mode::{Answering, Mode, Page, PageContent, REVIEW_GUARD, Review, Side};
 pub use notice::{Level, NOTICE_TIME, Notice};
 pub use reduce::reduce;
+pub use tasks::TaskList;
 
 use crate::api::ids::{NodeId, RunId};
 use crate::api::tool::{CallKey, Question};
@@ -96,6 +99,8 @@ pub struct App {
     pub waiting: Option<CallKey>,
     /// The detail pane.
     pub detail: Detail,
+    /// The run's task list.
+    pub tasks: TaskList,
     /// The drafts, and the submissions that carry them.
     pub answers: IndexMap<CallKey, Answer>,
     /// What was said to the operator, newest last.
@@ -136,6 +141,7 @@ pub enum Selection {
 struct Reads {
     run: Read,
     pending: Read,
+    tasks: Read,
     /// LLM calls came in since the run was read last.
     calls_since: bool,
     /// A pending-tools answer has counted since the console was opened.
@@ -187,7 +193,8 @@ impl App {
             filter: String::new(),
             active_node: None,
             waiting: None,
-            detail: Detail::default(),
+            detail: Detail::at(Tab::Output),
+            tasks: TaskList::default(),
             answers: IndexMap::new(),
             notices: VecDeque::new(),
             measured: Measured::default(),
@@ -341,7 +348,8 @@ impl App {
         };
         let run = due(&self.reads.run, reduce::READ_AT_MOST);
         let pending = due(&self.reads.pending, Duration::ZERO);
-        [autosave, guard, notice, clock, run, pending].into_iter().flatten().min()
+        let tasks = due(&self.reads.tasks, reduce::READ_TASKS);
+        [autosave, guard, notice, clock, run, pending, tasks].into_iter().flatten().min()
     }
 
     /// Whether snapshot and waiting calls may be read now: while history is read, its ends of nodes and its waits are

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::api::run::RunSnapshot;
 use crate::api::step::StepDetail;
+use crate::api::task::RunTasks;
 use crate::api::tool::{CallKey, PendingTools, StepKey};
 use crate::feed::FeedUpdate;
 use crate::store::Draft;
@@ -87,6 +88,8 @@ pub enum Action {
         /// The line as the server has it.
         result: Result<String, String>,
     },
+    /// [`Effect::ReadTasks`] came back: the task list, or why not.
+    TasksRead(Result<RunTasks, String>),
     /// [`Effect::ReadStep`] came back: the step as the server has it, or why not.
     StepRead {
         /// Which.
@@ -161,6 +164,8 @@ pub enum Effect {
         /// Which.
         seq: u64,
     },
+    /// Read the run's task list.
+    ReadTasks,
     /// Read one step in full, with what the model was asked and what it answered.
     ReadStep {
         /// Which.

@@ -57,7 +57,7 @@ commands! {
     NextError, "next-error", "next error", "Go to the next node that failed";
     Live, "live", "live", "Follow the run again: the newest output of the node that works";
     Copy, "copy", "copy", "Copy what is selected to the terminal's clipboard";
-    ReadAgain, "read-again", "read again", "Read again: the run and its pending calls, or what is open; when not connected, connect now";
+    ReadAgain, "read-again", "read again", "Read again: the run, its pending calls and its tasks, or what is open; when not connected, connect now";
     Palette, "palette", "commands", "Find a command by its name";
     Help, "help", "help", "Show every key and what it does";
     Notices, "notices", "notices", "Read again everything that was said in the last line";

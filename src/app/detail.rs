@@ -21,9 +21,12 @@ pub struct Detail {
     pub step: Option<StepKey>,
 }
 
-impl Default for Detail {
-    fn default() -> Self {
-        Self { tab: Tab::Output, scroll: Scroll::Tail, event: None, step: None }
+impl Detail {
+    /// A tab as it opens: a text that grows at its end, a list that is written as a whole at its beginning.
+    #[must_use]
+    pub fn at(tab: Tab) -> Self {
+        let scroll = if tab == Tab::Tasks { Scroll::At(0) } else { Scroll::Tail };
+        Self { tab, scroll, event: None, step: None }
     }
 }
 
@@ -38,11 +41,13 @@ pub enum Tab {
     Calls,
     /// Its events.
     Events,
+    /// The run's task list.
+    Tasks,
 }
 
 impl Tab {
     /// Every tab, left to right.
-    pub const ALL: [Self; 4] = [Self::Output, Self::Steps, Self::Calls, Self::Events];
+    pub const ALL: [Self; 5] = [Self::Output, Self::Steps, Self::Calls, Self::Events, Self::Tasks];
 
     /// The tab's title.
     #[must_use]
@@ -52,6 +57,7 @@ impl Tab {
             Self::Steps => "Steps",
             Self::Calls => "Calls",
             Self::Events => "Events",
+            Self::Tasks => "Tasks",
         }
     }
 }
@@ -68,7 +74,11 @@ pub enum Scroll {
 impl App {
     /// The tabs that have something to show for what is selected, left to right.
     pub fn tabs(&self) -> impl Iterator<Item = Tab> {
-        Tab::ALL.into_iter()
+        let of_run = self.selected_node().is_none();
+        Tab::ALL.into_iter().filter(move |tab| match tab {
+            Tab::Tasks => of_run && self.has_tasks(),
+            Tab::Output | Tab::Steps | Tab::Calls | Tab::Events => true,
+        })
     }
 
     /// The tab that is shown: the one that was chosen, while it is offered.

@@ -26,6 +26,9 @@ pub const SAVE_AGAIN: Duration = Duration::from_secs(2);
 /// The snapshot is read at most this often, unless the operator asks.
 pub const READ_AT_MOST: Duration = Duration::from_secs(1);
 
+/// The task list is read at most this often, unless the operator asks.
+pub const READ_TASKS: Duration = Duration::from_secs(5);
+
 /// What could not be read is read again after this.
 pub const READ_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -49,6 +52,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::DraftsTakenOver { drafts, problems } => incoming::drafts_taken_over(app, drafts, problems),
         Action::DraftSaved { key, result } => incoming::draft_saved(app, &key, result),
         Action::EventRead { seq, result } => page::event_read(app, seq, result),
+        Action::TasksRead(result) => incoming::tasks_read(app, result),
         Action::StepRead { key, result } => page::step_read(app, &key, result),
         Action::FileRead { key, path, result } => answering::file_read(app, &key, &path, result),
         Action::ExternalEditorClosed { key, result } => answering::external_editor_closed(app, &key, result),

@@ -61,6 +61,7 @@ impl Performer {
             Effect::ReadRun => self.read_run(),
             Effect::ReadPending { generation } => self.read_pending(generation),
             Effect::ReadEvent { seq } => self.read_event(seq),
+            Effect::ReadTasks => self.read_tasks(),
             Effect::ReadStep { key } => self.read_step(key),
             Effect::Submit(intent) => self.submit(intent),
             Effect::SaveDraft(draft) => {
@@ -146,6 +147,15 @@ impl Performer {
         tokio::spawn(async move {
             let result = event_line(&clients, run_id, seq, include_output).await;
             let _ = outcomes.send(Action::EventRead { seq, result }).await;
+        });
+    }
+
+    fn read_tasks(&self) {
+        let (clients, run_id, outcomes) = (self.clients.clone(), self.run_id, self.outcomes.clone());
+        tokio::spawn(async move {
+            let answer = async { clients.client()?.tasks(&run_id).await }.await;
+            let answer = answer.map(|reply| reply.value).map_err(|error| error.to_string());
+            let _ = outcomes.send(Action::TasksRead(answer)).await;
         });
     }
 

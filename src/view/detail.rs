@@ -18,6 +18,7 @@ mod run;
 mod scheduler;
 pub(super) mod step;
 mod steps;
+mod tasks;
 
 pub use events::gist;
 
@@ -86,6 +87,7 @@ pub(super) fn render(app: &App, theme: Theme, cache: &mut Cache, area: Rect, buf
         Tab::Events => events::render(&context, body, buf),
         Tab::Steps => steps::render(&context, body, buf),
         Tab::Calls => scrolled(app, theme, &calls::blocks(&context, cache), body, buf),
+        Tab::Tasks => scrolled(app, theme, &tasks::blocks(&context, cache), body, buf),
         Tab::Output => scrolled(app, theme, &output::blocks(&context, cache), body, buf),
     };
     pane::corner(&position, theme, area, buf);
@@ -158,6 +160,7 @@ fn tabs(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
 fn count(app: &App, tab: Tab) -> Option<String> {
     let nodes = app.detail_nodes();
     let count = match tab {
+        Tab::Tasks => return app.tasks.progress().map(|(done, all)| format!("{done}/{all}")),
         Tab::Output | Tab::Events => 0,
         Tab::Steps => nodes.iter().map(|node| node.steps.count()).sum(),
         Tab::Calls => nodes.iter().map(|node| node.calls.len() as u64 + node.dropped_calls).sum(),

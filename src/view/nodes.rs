@@ -120,7 +120,7 @@ fn run_row(app: &App, theme: Theme, grid: &Grid, selected: bool) -> Vec<Span<'st
     let tokens = app.run.ledger.tokens();
     let mut spans = vec![pane::marker(selected, theme)];
     spans.push(Span::styled(format!("{} ", theme.sign(sign)), theme.style(role)));
-    spans.extend(text::left("run", grid.name, theme.style(Role::Strong), theme));
+    spans.extend(run_name(app, grid.name, theme));
     spans.extend(grid.cells(theme, |column| match column {
         Column::Step => String::new(),
         Column::Time => app.elapsed().map(format::duration).unwrap_or_default(),
@@ -154,6 +154,19 @@ fn node_row(app: &App, node: &Node, theme: Theme, grid: &Grid, selected: bool) -
         Column::Tokens => format!("{}/{}", format::tokens(tokens.input), format::tokens(tokens.output)),
         Column::Money => money(app, node, theme),
     }));
+    spans
+}
+
+/// The run's own name, with its tasks where there is room for them.
+fn run_name(app: &App, columns: usize, theme: Theme) -> Vec<Span<'static>> {
+    let mut spans = text::cut("run", columns, theme.style(Role::Strong), theme);
+    if let Some((done, all)) = app.tasks.progress() {
+        let words = format!("  {done}/{all} tasks");
+        if 3 + words.len() <= columns {
+            spans.push(Span::styled(words, theme.style(Role::Quiet)));
+        }
+    }
+    text::fill(&mut spans, columns);
     spans
 }
 

@@ -1,7 +1,7 @@
 //! Keys in the panes, in the filter and in the palette.
 
 use super::super::layout::inside;
-use super::super::{App, Command, Detail, Effect, Level, Mode, Page, PageContent, Pane, Selection, Tab};
+use super::super::{App, Command, Detail, Effect, Level, Mode, Page, PageContent, Pane, Read, Selection, Tab};
 use super::{answering, page, rows_of, scrolled};
 use crate::api::run::NodeStatus;
 use crate::feed::LinkState;
@@ -50,7 +50,7 @@ fn open_in_detail(app: &mut App, out: &mut Vec<Effect>) {
     match app.shown_tab() {
         Tab::Events => page::open_event(app, out),
         Tab::Steps => page::open_step(app, out),
-        Tab::Output | Tab::Calls => {}
+        Tab::Output | Tab::Calls | Tab::Tasks => {}
     }
 }
 
@@ -97,7 +97,7 @@ fn wrapped(at: usize, by: isize, len: usize) -> usize {
 fn turn_tab(app: &mut App, by: isize) {
     let (tabs, shown) = (app.tabs().collect::<Vec<_>>(), app.shown_tab());
     let here = tabs.iter().position(|tab| *tab == shown).unwrap_or(0);
-    app.detail = Detail { tab: tabs[wrapped(here, by, tabs.len())], ..Detail::default() };
+    app.detail = Detail::at(tabs[wrapped(here, by, tabs.len())]);
 }
 
 /// `Esc` in the panes: first the error in the footer, then the filter, then back to the nodes.
@@ -127,6 +127,7 @@ fn read_again(app: &mut App, out: &mut Vec<Effect>) {
     app.reads.run.wanted = true;
     app.reads.run.asked_at = None;
     app.reads.pending.wanted = true;
+    app.reads.tasks = Read { wanted: true, in_flight: app.reads.tasks.in_flight, ..Read::default() };
     (app.reads.run.failed_at, app.reads.pending.failed_at) = (None, None);
 }
 
@@ -150,7 +151,7 @@ fn next_error(app: &mut App) {
 
 fn select(app: &mut App, selection: Selection) {
     app.selection = selection;
-    app.detail = Detail { tab: app.detail.tab, ..Detail::default() };
+    app.detail = Detail::at(app.detail.tab);
 }
 
 /// Moves the selection among the run's own row and the nodes that the filter shows.
@@ -196,7 +197,7 @@ fn move_waiting(app: &mut App, by: isize) {
 
 fn move_detail(app: &mut App, by: isize, height: usize) {
     match app.shown_tab() {
-        Tab::Output | Tab::Calls => {
+        Tab::Output | Tab::Calls | Tab::Tasks => {
             app.detail.scroll = scrolled(app.detail.scroll, by, app.measured.detail, height);
         }
         Tab::Events => {
@@ -223,6 +224,7 @@ fn copied_text(app: &App) -> Option<String> {
         }),
         Pane::Nodes => Some(app.selected_node().map_or_else(|| app.run.run_id.to_string(), |node| node.id.to_string())),
         Pane::Cost => app.run.ledger.billed_cents().map(|cents| format!("{}.{:02}", cents / 100, cents % 100)),
+        Pane::Detail if app.shown_tab() == Tab::Tasks => Some(app.tasks.to_text()),
         Pane::Detail if app.shown_tab() == Tab::Steps => {
             let steps = app.shown_steps();
             steps.get(app.selected_step(&steps)).map(|step| step.key.request_id.to_string())

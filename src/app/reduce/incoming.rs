@@ -2,10 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{Answer, App, Level};
+use super::super::{Answer, App, Level, TaskList};
 use super::{AUTOSAVE, SAVE_AGAIN};
 use crate::api::event::{Event, EventBody};
 use crate::api::run::{RunSnapshot, RunStatus};
+use crate::api::task::RunTasks;
 use crate::api::tool::{CallKey, PendingTools};
 use crate::feed::{FeedItem, FeedUpdate, LinkState};
 use crate::store::Draft;
@@ -27,6 +28,7 @@ pub(super) fn feed(app: &mut App, update: FeedUpdate) {
                         // What the gap swallowed, only the server can say.
                         app.reads.run.wanted = true;
                         app.reads.pending.wanted = true;
+                        app.reads.tasks.wanted = true;
                     }
                     FeedItem::Duplicates(count) => app.run.counts.duplicates += count,
                 }
@@ -53,6 +55,7 @@ fn apply(app: &mut App, event: Event) {
     match &event.body {
         EventBody::NodeSucceeded(_) | EventBody::NodeFailed(_) => app.reads.run.wanted = true,
         EventBody::NodeLlmCall(_) => app.reads.calls_since = true,
+        EventBody::TaskListUpdated(_) => app.reads.tasks.wanted = true,
         body if body.ends_run() => {
             app.reads.run.wanted = true;
             app.reads.run.asked_at = None;
@@ -111,6 +114,24 @@ pub(super) fn pending_read(app: &mut App, generation: u64, answer: Result<Pendin
                 app.notify(Level::Info, format!("the waiting calls were not read: {why}"));
             }
         }
+    }
+}
+
+pub(super) fn tasks_read(app: &mut App, result: Result<RunTasks, String>) {
+    app.reads.tasks.in_flight = false;
+    match result {
+        Ok(answer) => {
+            app.reads.tasks.failed_at = None;
+            app.tasks = TaskList { tasks: Some(answer.tasks), failure: None, answers: app.tasks.answers + 1 };
+        }
+        // A server that has no list of a run that never wrote one has nothing to answer for.
+        Err(why) if app.has_tasks() => {
+            if app.reads.tasks.fail(app.now.uptime) {
+                app.notify(Level::Info, format!("the task list was not read: {why}"));
+            }
+            app.tasks.failure = Some(why);
+        }
+        Err(_) => {}
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{App, Effect, Pane};
-use super::{AUTOSAVE, READ_AT_MOST, sending};
+use super::{AUTOSAVE, READ_AT_MOST, READ_TASKS, sending};
 use crate::feed::LinkState;
 
 /// The snapshot is read at most this often while calls come in.
@@ -51,6 +51,10 @@ fn read(app: &mut App, out: &mut Vec<Effect>) {
         (reads.run.wanted, reads.calls_since, reads.run.in_flight) = (false, false, true);
         (reads.run.asked_at, reads.run.asked_seq) = (Some(now), last_seq);
         out.push(Effect::ReadRun);
+    }
+    if reads.tasks.wanted && !reads.tasks.in_flight && now >= reads.tasks.due_at(READ_TASKS) {
+        (reads.tasks.wanted, reads.tasks.in_flight, reads.tasks.asked_at) = (false, true, Some(now));
+        out.push(Effect::ReadTasks);
     }
     if reads.pending.wanted && !reads.pending.in_flight && now >= reads.pending.due_at(Duration::ZERO) {
         (reads.pending.wanted, reads.pending.in_flight) = (false, true);

@@ -39,9 +39,15 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
     }
     context.fact(&mut rows, "events", Role::Plain, &format::count(run.counts.events));
     odd(context, &mut rows);
-    if run.task_list_updates > 0 {
+    if let Some((done, all)) = app.tasks.progress() {
+        context.fact(&mut rows, "task list", Role::Plain, &format!("{done} of {all} done; see Tasks"));
+        if let Some(task) = app.tasks.current() {
+            let now = task.active_form.as_deref().unwrap_or(&task.content);
+            context.fact(&mut rows, "", Role::Active, &format!("{} {now}", context.theme.sign(Sign::Running)));
+        }
+    } else if run.task_list_updates > 0 {
         let times = format::plural(run.task_list_updates, "time");
-        context.fact(&mut rows, "task list", Role::Plain, &format!("written {times}"));
+        context.fact(&mut rows, "task list", Role::Plain, &format!("written {times}; see Tasks"));
     }
     if !run.memories.is_empty() {
         context.fact(&mut rows, "memories", Role::Plain, &run.memories.join(", "));

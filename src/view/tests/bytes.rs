@@ -228,6 +228,18 @@ fn tour(scene: &mut Scene, bad: &str, mut look: impl FnMut(&mut Scene, &str)) {
     scene.key(KeyCode::Esc).key(KeyCode::Home);
     scene.app.selection = crate::app::Selection::Run;
     look(scene, "run");
+    scene.event(r#""type":"task_list_updated","plan_hash":"3f","task_list":{"artifact_key":"k","info":{"bytes":3,"sha256":"00","included":false}}"#);
+    let task = |status: &str| {
+        let text = |start: &str| serde_json::to_string(&format!("{start}{bad}")).unwrap();
+        format!(r#"{{"content":{},"status":{},"active_form":{}}}"#, text("c"), text(status), text("f"))
+    };
+    let tasks = format!(r#"{{"tasks":[{},{}]}}"#, task("s"), r#"{"content":"c","status":"completed"}"#);
+    scene.act(Action::TasksRead(Ok(serde_json::from_str(&tasks).unwrap())));
+    scene.app.detail.tab = crate::app::Tab::Tasks;
+    look(scene, "tasks");
+    scene.act(Action::TasksRead(Err(bad.to_owned())));
+    look(scene, "tasks that failed");
+    scene.app.detail.tab = crate::app::Tab::Output;
     scene.event(&format!(
         r#""type":"run_failed","plan_hash":"3f","error":{{"code":"c","message":{}}}"#,
         serde_json::to_string(&format!("m{bad}")).unwrap()

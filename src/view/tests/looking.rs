@@ -6,7 +6,7 @@ use super::super::Theme;
 use super::scene::{REQUEST, Scene, busy};
 use super::screens::check;
 use crate::api::step::RunSteps;
-use crate::app::{Action, Mode, PageContent};
+use crate::app::{Action, Mode, PageContent, Tab};
 
 const MONO: Theme = Theme { color: false, ascii: false };
 
@@ -89,5 +89,23 @@ fn a_step_in_full_while_it_loads_and_when_it_is_here_and_when_it_cannot_be_read(
         scene.keys("r").act(Action::StepRead { key, result: Ok(Box::new(detail)) });
         screen(&format!("step_{columns}x{rows}"), scene.key(KeyCode::Home));
         screen(&format!("step_end_{columns}x{rows}"), scene.key(KeyCode::End));
+    }
+}
+
+#[test]
+fn the_task_list_stands_with_the_run() {
+    for (columns, rows) in SIZES {
+        let mut scene = stepped(columns, rows);
+        scene.event(r#""type":"task_list_updated","plan_hash":"3f","task_list":{"artifact_key":"k","info":{"bytes":3,"sha256":"00","included":false}}"#);
+        let tasks = r#"{"tasks":[{"content":"Read the logs of the last deploy","status":"completed"},{"content":"Compare with 4.17","status":"in_progress","active_form":"Comparing 4.18 with 4.17, pool by pool, on every target that was rolled out"},{"content":"Write the\u001b[31m report","status":"pending"},{"content":"Ask the team","status":"blocked"}]}"#;
+        scene.act(Action::TasksRead(Ok(serde_json::from_str(tasks).unwrap())));
+        scene.key(KeyCode::Home).key(KeyCode::Enter).keys("h");
+        assert_eq!(scene.app.shown_tab(), Tab::Tasks);
+        screen(&format!("tasks_{columns}x{rows}"), &mut scene);
+        if columns == 120 {
+            screen("tasks_run", scene.keys("l"));
+            scene.act(Action::TasksRead(Err("the server answered 503".into())));
+            screen("tasks_old", scene.keys("h"));
+        }
     }
 }

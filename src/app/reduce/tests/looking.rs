@@ -4,7 +4,9 @@ use crossterm::event::KeyCode;
 
 use super::desk::{Desk, REQUEST};
 use crate::api::step::{RunSteps, StepDetail};
+use crate::api::task::RunTasks;
 use crate::app::{Action, Effect, Mode, PageContent, Pane, Tab};
+use crate::feed::LinkState;
 
 const OTHER: &str = "550e8400-e29b-41d4-a716-446655440002";
 
@@ -92,4 +94,76 @@ fn a_step_that_could_not_be_read_says_why_and_r_reads_it_again() {
     let late = desk.app.run.nodes[0].steps.iter().next().unwrap().key.clone();
     desk.act(Action::StepRead { key: late, result: Ok(detail(1, "1")) });
     assert_eq!(read(&desk), None, "an answer for another step than the open one is dropped");
+}
+
+const WRITTEN: &str = r#""type":"task_list_updated","plan_hash":"3f","task_list":{"artifact_key":"k","info":{"bytes":3,"sha256":"00","included":false}}"#;
+
+fn task_reads(desk: &Desk) -> usize {
+    desk.effects.iter().filter(|effect| **effect == Effect::ReadTasks).count()
+}
+
+fn tasks(json: &str) -> RunTasks {
+    serde_json::from_str(&format!(r#"{{"tasks":{json}}}"#)).unwrap()
+}
+
+#[test]
+fn the_task_list_is_read_when_it_was_written_and_at_most_every_five_seconds() {
+    let mut desk = Desk::new();
+    desk.wait(60_000);
+    assert_eq!(task_reads(&desk), 0, "a run that never wrote a list is not asked for one");
+    assert!(!desk.app.tabs().any(|tab| tab == Tab::Tasks));
+    for _ in 0..40 {
+        desk.event(WRITTEN);
+        desk.act(Action::TasksRead(Ok(tasks(
+            r#"[{"content":"a","status":"completed"},{"content":"b","status":"new"}]"#,
+        ))));
+        desk.wait(250);
+    }
+    assert!((2..=3).contains(&task_reads(&desk)), "{} in 10 s", task_reads(&desk));
+    assert_eq!(desk.app.tasks.progress(), Some((1, 2)));
+    desk.key(KeyCode::Home);
+    assert!(desk.app.tabs().any(|tab| tab == Tab::Tasks));
+    let before = task_reads(&desk);
+    desk.wait(60_000);
+    let coalesced = task_reads(&desk) - before;
+    assert!(coalesced <= 1, "the last write is read once more, then nothing: {coalesced}");
+}
+
+#[test]
+fn r_reads_the_task_list_at_once_and_history_only_when_it_has_caught_up() {
+    let mut desk = Desk::new();
+    desk.link(LinkState::CatchingUp { applied: 0 });
+    desk.event(WRITTEN);
+    assert_eq!(task_reads(&desk), 0);
+    desk.link(LinkState::Live);
+    assert_eq!(task_reads(&desk), 1);
+    desk.act(Action::TasksRead(Ok(tasks("[]"))));
+    desk.press('r');
+    assert_eq!(task_reads(&desk), 2);
+}
+
+#[test]
+fn a_task_list_that_could_not_be_read_stays_and_says_so_and_is_read_again_later() {
+    let mut desk = Desk::new();
+    desk.event(WRITTEN);
+    desk.act(Action::TasksRead(Ok(tasks(r#"[{"content":"a","status":"completed"}]"#))));
+    desk.press('r');
+    desk.act(Action::TasksRead(Err("503".into())));
+    assert!(desk.said().contains("503"));
+    assert_eq!((desk.app.tasks.progress(), desk.app.tasks.failure.as_deref()), (Some((1, 1)), Some("503")));
+    let before = task_reads(&desk);
+    desk.wait(5_500);
+    assert_eq!(task_reads(&desk), before + 1);
+    desk.act(Action::TasksRead(Ok(tasks(r#"[{"content":"a","status":"completed"}]"#))));
+    assert_eq!(desk.app.tasks.failure, None);
+}
+
+#[test]
+fn a_server_without_a_task_list_is_not_complained_about() {
+    let mut desk = Desk::new();
+    desk.press('r');
+    assert_eq!(task_reads(&desk), 1, "the run may have one from before");
+    desk.act(Action::TasksRead(Err("404".into())));
+    desk.wait(60_000);
+    assert_eq!((desk.said(), task_reads(&desk)), (String::new(), 1));
 }
