@@ -11,6 +11,7 @@
 //! | [`answer`], [`editor`], [`json`] | a draft a call, the open editor, JSON as it is typed |
 //! | [`detail`] | what the detail pane shows, and where it stands |
 //! | [`mode`], [`notice`] | what is open over the panes; what was said to the operator |
+//! | [`related`] | the parent run and the child runs, and how to follow them |
 //! | [`tasks`] | the run's task list |
 //! | [`layout`] | where each region stands |
 //! | [`inert`] | which characters never reach a terminal |
@@ -28,6 +29,8 @@ pub mod layout;
 pub mod mode;
 pub mod notice;
 pub mod reduce;
+pub mod related;
+pub mod shell;
 pub mod tasks;
 
 use std::collections::{HashSet, VecDeque};
@@ -47,6 +50,7 @@ pub use layout::Layout;
 pub use mode::{Answering, Mode, Page, PageContent, REVIEW_GUARD, Review, Side};
 pub use notice::{Level, NOTICE_TIME, Notice};
 pub use reduce::reduce;
+pub use related::RelatedRun;
 pub use tasks::TaskList;
 
 use crate::api::ids::{NodeId, RunId};
@@ -73,6 +77,8 @@ pub struct Identity {
 pub struct App {
     /// What does not change.
     pub identity: Identity,
+    /// The command that comes back to this console, word by word; empty where nobody has said one.
+    pub command: Vec<String>,
     /// The time of the last action.
     pub now: Moment,
     /// The window's columns and rows.
@@ -182,6 +188,7 @@ impl App {
         Self {
             run: Run::new(identity.run_id),
             identity,
+            command: Vec::new(),
             now,
             size,
             window_focus: None,

@@ -38,7 +38,7 @@ macro_rules! commands {
 }
 
 commands! {
-    Open, "open", "open", "Answer the selected call; read the selected event or step; look into the selected node";
+    Open, "open", "open", "Answer the selected call; read the selected event or step; look into the selected node; copy the command that follows the selected run";
     NextWaiting, "next-waiting", "next call", "Go to the next call that waits for you";
     NextPane, "next-pane", "pane", "Go to the next pane";
     PreviousPane, "previous-pane", "back", "Go to the previous pane";

@@ -4,6 +4,7 @@
 //! a tab that has nothing to show for what is selected is not offered, and its place is kept for when it has.
 
 use super::App;
+use crate::api::ids::RunId;
 use crate::api::tool::StepKey;
 use crate::run::history::Entry;
 use crate::run::{Node, StepRecord};
@@ -19,6 +20,8 @@ pub struct Detail {
     pub event: Option<usize>,
     /// The selected step; `None` is the newest.
     pub step: Option<StepKey>,
+    /// The selected one of the related runs; `None` is the first.
+    pub related: Option<RunId>,
 }
 
 impl Detail {
@@ -26,7 +29,7 @@ impl Detail {
     #[must_use]
     pub fn at(tab: Tab) -> Self {
         let scroll = if tab == Tab::Tasks { Scroll::At(0) } else { Scroll::Tail };
-        Self { tab, scroll, event: None, step: None }
+        Self { tab, scroll, event: None, step: None, related: None }
     }
 }
 
@@ -43,11 +46,13 @@ pub enum Tab {
     Events,
     /// The run's task list.
     Tasks,
+    /// Its parent run and its child runs.
+    Runs,
 }
 
 impl Tab {
     /// Every tab, left to right.
-    pub const ALL: [Self; 5] = [Self::Output, Self::Steps, Self::Calls, Self::Events, Self::Tasks];
+    pub const ALL: [Self; 6] = [Self::Output, Self::Steps, Self::Calls, Self::Events, Self::Tasks, Self::Runs];
 
     /// The tab's title.
     #[must_use]
@@ -58,6 +63,7 @@ impl Tab {
             Self::Calls => "Calls",
             Self::Events => "Events",
             Self::Tasks => "Tasks",
+            Self::Runs => "Runs",
         }
     }
 }
@@ -77,6 +83,7 @@ impl App {
         let of_run = self.selected_node().is_none();
         Tab::ALL.into_iter().filter(move |tab| match tab {
             Tab::Tasks => of_run && self.has_tasks(),
+            Tab::Runs => !self.related_runs().is_empty(),
             Tab::Output | Tab::Steps | Tab::Calls | Tab::Events => true,
         })
     }

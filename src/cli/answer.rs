@@ -23,6 +23,7 @@ use super::arguments::ServerArguments;
 use super::remote::Remote;
 use super::{Exit, Failure, block_on, report};
 use crate::api::ids::{CallId, NodeId, RunId};
+use crate::app::shell;
 use crate::console::signals::{Signal, Signals};
 use crate::submission::{self, Intent, Progress};
 
@@ -97,7 +98,7 @@ impl AnswerArguments {
         let mut words = vec!["relay-console".to_owned(), name.to_owned(), self.run_id.to_string()];
         words.extend(more.iter().map(|word| (*word).to_owned()));
         words.extend(self.server.words());
-        crate::console::summary::shell_line(&words)
+        shell::line(&words)
     }
 }
 

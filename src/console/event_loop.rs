@@ -82,7 +82,8 @@ pub async fn run(config: ConsoleConfig, clients: ClientSource) -> io::Result<Lef
     let signals = Signals::listen()?;
     let mut terminal = Terminal::enter(config.mouse)?;
     let now = Moment { wall: Timestamp::now(), uptime: Duration::ZERO };
-    let app = App::new(config.identity.clone(), crossterm::terminal::size()?, now);
+    let mut app = App::new(config.identity.clone(), crossterm::terminal::size()?, now);
+    app.command.clone_from(&config.command);
     let mut cache = view::Cache::default();
     terminal.draw(|frame| {
         view::draw(&app, &config.theme, &mut cache, frame);

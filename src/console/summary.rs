@@ -6,6 +6,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::app::shell;
+
 /// What is said about a run on leaving it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -43,7 +45,7 @@ impl Summary {
         for notice in &self.notices {
             let _ = writeln!(text, "note      {notice}");
         }
-        let _ = writeln!(text, "return    {}", shell_line(&self.command));
+        let _ = writeln!(text, "return    {}", shell::line(&self.command));
         text
     }
 }
@@ -61,23 +63,6 @@ fn list(text: &mut String, name: &str, entries: &[String]) {
 fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();
     format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-}
-
-/// A command as a shell reads it back, word by word.
-#[must_use]
-pub fn shell_line(words: &[String]) -> String {
-    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-    words.join(" ")
-}
-
-/// The word as a shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 mod calls;
 mod events;
 mod output;
+mod related;
 mod run;
 mod scheduler;
 pub(super) mod step;
@@ -86,6 +87,7 @@ pub(super) fn render(app: &App, theme: Theme, cache: &mut Cache, area: Rect, buf
     let (rows, position) = match app.shown_tab() {
         Tab::Events => events::render(&context, body, buf),
         Tab::Steps => steps::render(&context, body, buf),
+        Tab::Runs => related::render(&context, body, buf),
         Tab::Calls => scrolled(app, theme, &calls::blocks(&context, cache), body, buf),
         Tab::Tasks => scrolled(app, theme, &tasks::blocks(&context, cache), body, buf),
         Tab::Output => scrolled(app, theme, &output::blocks(&context, cache), body, buf),
@@ -162,6 +164,7 @@ fn count(app: &App, tab: Tab) -> Option<String> {
     let count = match tab {
         Tab::Tasks => return app.tasks.progress().map(|(done, all)| format!("{done}/{all}")),
         Tab::Output | Tab::Events => 0,
+        Tab::Runs => app.related_runs().len() as u64,
         Tab::Steps => nodes.iter().map(|node| node.steps.count()).sum(),
         Tab::Calls => nodes.iter().map(|node| node.calls.len() as u64 + node.dropped_calls).sum(),
     };

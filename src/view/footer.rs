@@ -192,6 +192,7 @@ fn browse(app: &App) -> Vec<(Command, &'static str)> {
     let open = match app.focus {
         Pane::Waiting => Some("answer"),
         Pane::Nodes => Some("look into"),
+        Pane::Detail if app.shown_tab() == Tab::Runs => Some("copy command"),
         Pane::Detail if matches!(app.shown_tab(), Tab::Events | Tab::Steps) => Some("read"),
         Pane::Detail | Pane::Cost => None,
     };

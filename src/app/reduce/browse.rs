@@ -1,8 +1,11 @@
 //! Keys in the panes, in the filter and in the palette.
 
 use super::super::layout::inside;
-use super::super::{App, Command, Detail, Effect, Level, Mode, Page, PageContent, Pane, Read, Selection, Tab};
+use super::super::{
+    App, Command, Detail, Effect, Level, Mode, Page, PageContent, Pane, Read, RelatedRun, Selection, Tab,
+};
 use super::{answering, page, rows_of, scrolled};
+use crate::api::ids::RunId;
 use crate::api::run::NodeStatus;
 use crate::feed::LinkState;
 
@@ -50,8 +53,24 @@ fn open_in_detail(app: &mut App, out: &mut Vec<Effect>) {
     match app.shown_tab() {
         Tab::Events => page::open_event(app, out),
         Tab::Steps => page::open_step(app, out),
+        Tab::Runs => copy_command(app, out),
         Tab::Output | Tab::Calls | Tab::Tasks => {}
     }
+}
+
+/// `Enter` on a related run: the command that follows it, since this console follows one run.
+fn copy_command(app: &mut App, out: &mut Vec<Effect>) {
+    let Some(run_id) = related(app) else { return };
+    match app.command_to_follow(run_id) {
+        Some(command) => out.push(Effect::Copy(command)),
+        None => app.notify(Level::Info, "no command follows this run: it is gone when this console is left"),
+    }
+}
+
+/// The selected one of the related runs.
+fn related(app: &App) -> Option<RunId> {
+    let runs = app.related_runs();
+    runs.get(app.selected_related(&runs)).map(RelatedRun::run_id)
 }
 
 fn next_waiting(app: &mut App) {
@@ -206,6 +225,11 @@ fn move_detail(app: &mut App, by: isize, height: usize) {
             let to = here.saturating_add_signed(by).min(rows.saturating_sub(1));
             app.detail.event = (to + 1 < rows).then_some(to);
         }
+        Tab::Runs => {
+            let runs = app.related_runs();
+            let to = app.selected_related(&runs).saturating_add_signed(by).min(runs.len().saturating_sub(1));
+            app.detail.related = runs.get(to).map(RelatedRun::run_id);
+        }
         Tab::Steps => {
             let steps = app.shown_steps();
             let to = app.selected_step(&steps).saturating_add_signed(by).min(steps.len().saturating_sub(1));
@@ -224,6 +248,7 @@ fn copied_text(app: &App) -> Option<String> {
         }),
         Pane::Nodes => Some(app.selected_node().map_or_else(|| app.run.run_id.to_string(), |node| node.id.to_string())),
         Pane::Cost => app.run.ledger.billed_cents().map(|cents| format!("{}.{:02}", cents / 100, cents % 100)),
+        Pane::Detail if app.shown_tab() == Tab::Runs => related(app).map(|run_id| run_id.to_string()),
         Pane::Detail if app.shown_tab() == Tab::Tasks => Some(app.tasks.to_text()),
         Pane::Detail if app.shown_tab() == Tab::Steps => {
             let steps = app.shown_steps();

@@ -27,15 +27,20 @@ pub(super) fn rows(context: &Context<'_>, told: &Scheduler) -> Vec<Line<'static>
     rows
 }
 
-fn agent_rows(context: &Context<'_>, id: &str, agent: &Agent, widest: usize) -> Vec<Line<'static>> {
-    let theme = context.theme;
-    let (sign, role, status) = match (agent.working, agent.status.as_deref()) {
+/// How an agent's turn stands: sign, role and word.
+pub(super) fn turn(working: bool, status: Option<&str>) -> (Sign, Role, &str) {
+    match (working, status) {
         (true, _) => (Sign::Running, Role::Active, "working"),
         (false, None) => (Sign::Pending, Role::Quiet, "not started"),
         (false, Some(status @ ("succeeded" | "completed"))) => (Sign::Succeeded, Role::Good, status),
         (false, Some(status @ ("failed" | "error"))) => (Sign::Failed, Role::Bad, status),
         (false, Some(status)) => (Sign::Unknown, Role::Plain, status),
-    };
+    }
+}
+
+fn agent_rows(context: &Context<'_>, id: &str, agent: &Agent, widest: usize) -> Vec<Line<'static>> {
+    let theme = context.theme;
+    let (sign, role, status) = turn(agent.working, agent.status.as_deref());
     let mut spans = vec![Span::styled(format!("  {} ", theme.sign(sign)), theme.style(role))];
     spans.extend(text::left(id, widest, theme.style(Role::Plain), theme));
     spans.push(Span::raw("  "));

@@ -115,7 +115,10 @@ fn hostile(columns: u16, rows: u16, bad: &str) -> Scene {
             ),
         ),
         scheduler("coordinator_completed", format!(r#""decision":"d{bad}""#)),
-        scheduler("agent_completed", format!(r#""agent_id":"a{bad}","status":"s{bad}","summary":"u{bad}""#)),
+        scheduler(
+            "agent_completed",
+            format!(r#""agent_id":"a{bad}","agent_run_id":"{REQUEST}","status":"s{bad}","summary":"u{bad}""#),
+        ),
         scheduler("message_sent", format!(r#""message_id":"i","to":"t{bad}""#)),
         scheduler("stopped", format!(r#""reason":"r{bad}""#)),
         format!(
@@ -178,7 +181,7 @@ fn answers(content: &PageContent, bad: &str) -> Vec<Action> {
 fn tour(scene: &mut Scene, bad: &str, mut look: impl FnMut(&mut Scene, &str)) {
     scene.link(LinkState::Live);
     look(scene, "nodes");
-    for tab in ["output", "steps", "calls", "events"] {
+    for tab in ["output", "steps", "calls", "events", "runs"] {
         scene.key(KeyCode::Tab).key(KeyCode::Tab);
         look(scene, tab);
         scene.key(KeyCode::Up).key(KeyCode::Up);

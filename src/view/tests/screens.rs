@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossterm::event::KeyCode;
 
 use super::super::Theme;
-use super::scene::{REQUEST, Scene, at, busy};
+use super::scene::{REQUEST, RUN, Scene, at, busy};
 use crate::api::error::Class;
 use crate::app::{Action, Level, Mode, Page, PageContent};
 use crate::feed::LinkState;
@@ -260,6 +260,12 @@ fn a_scheduler_with_its_agents() {
         scene.event(&event);
     }
     screen("detail_scheduler", scene.link(LinkState::Live));
+    scene.app.command = ["relay-console", RUN, "--profile", "staging"].map(str::to_owned).to_vec();
+    scene.snapshot(r#""status":"running","parent_run_id":"550e8400-e29b-41d4-a716-446655440009""#);
+    scene.wait(75);
+    screen("runs_120x36", scene.key(KeyCode::Home).key(KeyCode::Enter).keys("hj"));
+    scene.act(Action::Resize(60, 16));
+    screen("runs_60x16", scene.keys("j"));
 }
 
 #[test]

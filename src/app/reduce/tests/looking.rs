@@ -2,11 +2,11 @@
 
 use crossterm::event::KeyCode;
 
-use super::desk::{Desk, REQUEST};
+use super::desk::{Desk, REQUEST, RUN};
 use crate::api::step::{RunSteps, StepDetail};
 use crate::api::task::RunTasks;
 use crate::app::{Action, Effect, Mode, PageContent, Pane, Tab};
-use crate::feed::LinkState;
+use crate::feed::{FeedUpdate, LinkState};
 
 const OTHER: &str = "550e8400-e29b-41d4-a716-446655440002";
 
@@ -166,4 +166,42 @@ fn a_server_without_a_task_list_is_not_complained_about() {
     desk.act(Action::TasksRead(Err("404".into())));
     desk.wait(60_000);
     assert_eq!((desk.said(), task_reads(&desk)), (String::new(), 1));
+}
+
+const PARENT: &str = "550e8400-e29b-41d4-a716-446655440009";
+const CHILD: &str = "550e8400-e29b-41d4-a716-446655440042";
+
+/// A desk on a run with a parent and a child run, the runs tab in front.
+fn at_runs() -> Desk {
+    let mut desk = Desk::new();
+    assert!(!desk.app.tabs().any(|tab| tab == Tab::Runs));
+    let turn = format!(r#"{{"agent_id":"critic","agent_run_id":"{CHILD}"}}"#);
+    desk.event(&format!(r#""type":"scheduler_agent_started","node_id":"panel","scheduler_agent_started":{turn}"#));
+    let snapshot =
+        serde_json::from_str(&format!(r#"{{"run_id":"{RUN}","status":"running","parent_run_id":"{PARENT}"}}"#))
+            .unwrap();
+    desk.act(Action::Feed(FeedUpdate::Snapshot { snapshot: Box::new(snapshot), server_date: None }));
+    desk.key(KeyCode::Home);
+    desk.app.focus = Pane::Detail;
+    desk.press('h');
+    assert_eq!(desk.app.shown_tab(), Tab::Runs);
+    desk
+}
+
+#[test]
+fn the_parent_run_and_each_child_run_are_copied_by_their_full_id() {
+    let mut desk = at_runs();
+    assert!(desk.press('y').contains(&Effect::Copy(PARENT.to_owned())));
+    desk.press('j');
+    assert!(desk.press('y').contains(&Effect::Copy(CHILD.to_owned())));
+}
+
+#[test]
+fn the_command_that_follows_a_related_run_is_this_consoles_own_with_the_other_id() {
+    let mut desk = at_runs();
+    desk.enter();
+    assert!(desk.said().contains("no command"), "a demo's run is gone when it is left: {}", desk.said());
+    desk.app.command = ["relay-console", RUN, "--profile", "my lab's"].map(str::to_owned).to_vec();
+    let copied = desk.enter();
+    assert_eq!(copied, [Effect::Copy(format!("relay-console {PARENT} --profile 'my lab'\\''s'"))]);
 }
