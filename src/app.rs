@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`action`] | what can happen ([`Action`]) and what is to be done ([`Effect`]) |
 //! | [`command`], [`keys`] | every command, and the one table of keys |
-//! | [`answer`], [`editor`], [`json`] | a draft a call, the open editor, JSON as it is typed |
+//! | [`answer`], [`draft_text`], [`editor`], [`json`] | a draft a call, its text, the open editor, JSON as it is typed |
 //! | [`detail`] | what the detail pane shows, and where it stands |
 //! | [`mode`], [`notice`] | what is open over the panes; what was said to the operator |
 //! | [`related`] | the parent run and the child runs, and how to follow them |
@@ -21,6 +21,7 @@ pub mod action;
 pub mod answer;
 pub mod command;
 pub mod detail;
+pub mod draft_text;
 pub mod editor;
 pub mod inert;
 pub mod json;
@@ -44,6 +45,7 @@ pub use action::{Action, Effect, Measured, Moment};
 pub use answer::{Answer, Check};
 pub use command::Command;
 pub use detail::{Detail, Scroll, Tab};
+pub use draft_text::DraftText;
 pub use editor::Editor;
 pub use keys::Context;
 pub use layout::Layout;

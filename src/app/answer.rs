@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::json::{self, Invalid};
+use super::DraftText;
+use super::json::Invalid;
 use crate::api::ids::ToolName;
 use crate::api::tool::{CallKey, Question, ToolCall, ToolResult};
 use crate::store::Draft;
@@ -19,7 +20,7 @@ pub struct Answer {
     /// The tool's name, kept for when the call no longer waits.
     pub tool: ToolName,
     /// What was typed; while the editor is open it holds the same.
-    pub text: String,
+    pub text: DraftText,
     /// Whether the text is sent as an error.
     pub is_error: bool,
     /// Since when (uptime) there are changes that are not on disk.
@@ -52,7 +53,7 @@ impl Answer {
         Self {
             key,
             tool,
-            text: String::new(),
+            text: DraftText::from(""),
             is_error: false,
             unsaved_since: None,
             saved_at: None,
@@ -68,7 +69,7 @@ impl Answer {
     pub fn restored(draft: Draft) -> Option<Self> {
         let tool = ToolName::from_wire(&draft.tool)?;
         Some(Self {
-            text: draft.text,
+            text: DraftText::new(draft.text),
             is_error: draft.is_error,
             saved_at: Some(draft.saved_at),
             restored: true,
@@ -82,7 +83,7 @@ impl Answer {
         Draft {
             key: self.key.clone(),
             tool: self.tool.as_str().to_owned(),
-            text: self.text.clone(),
+            text: self.text.to_string(),
             is_error: self.is_error,
             saved_at: now,
         }
@@ -105,10 +106,10 @@ impl Answer {
     pub fn to_result(&self, call: &ToolCall, question: Option<&Question>) -> ToolResult {
         let tool_call = call.without_arguments();
         if self.is_error {
-            return ToolResult { tool_call, output: String::new(), error: Some(self.text.clone()) };
+            return ToolResult { tool_call, output: String::new(), error: Some(self.text.to_string()) };
         }
         let answered = question.and_then(|question| question.answer(&self.text).ok());
-        let output = answered.map_or_else(|| self.text.clone(), |answer| answer.to_output());
+        let output = answered.map_or_else(|| self.text.to_string(), |answer| answer.to_output());
         ToolResult { tool_call, output, error: None }
     }
 }
@@ -133,7 +134,7 @@ pub enum Check {
 }
 
 impl Check {
-    fn of(text: &str, is_error: bool, question: Option<&Question>) -> Self {
+    fn of(text: &DraftText, is_error: bool, question: Option<&Question>) -> Self {
         if text.trim().is_empty() {
             return Self::Empty;
         }
@@ -146,7 +147,7 @@ impl Check {
                 Ok(_) => Self::Choice,
                 Err(_) => Self::NotAChoice,
             },
-            None => json::check(text).map_or_else(Self::Text, |()| Self::Json),
+            None => text.json().map_or_else(Self::Text, |()| Self::Json),
         }
     }
 

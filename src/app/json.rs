@@ -16,11 +16,19 @@ pub struct Invalid {
     pub reason: String,
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How many texts this thread has looked through: drawing is held to none.
+    pub(crate) static CHECKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// Checks that the whole text is one JSON value.
 ///
 /// # Errors
 /// With the first place where it is not.
 pub fn check(text: &str) -> Result<(), Invalid> {
+    #[cfg(test)]
+    CHECKS.set(CHECKS.get() + 1);
     serde_json::from_str::<IgnoredAny>(text).map(|_| ()).map_err(|error| {
         let line_text = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
         // serde_json counts bytes; people count characters.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::editor::Edit;
 use super::super::layout::inside;
-use super::super::{Answer, Answering, App, Command, Editor, Effect, Level, Mode, Side, json};
+use super::super::{Answer, Answering, App, Command, DraftText, Editor, Effect, Level, Mode, Side, json};
 use super::{back_to_browse, rows_of, scrolled_row, sending, settle, side_mut};
 use crate::api::tool::CallKey;
 
@@ -22,7 +22,7 @@ pub(super) fn open(app: &mut App, key: &CallKey) {
         app.notify(Level::Info, "this answer is on its way; its outcome will stand here");
         return;
     }
-    let text = answer.text.clone();
+    let text = answer.text.to_string();
     app.waiting = Some(key.clone());
     app.mode = Mode::Answering(Answering {
         key: key.clone(),
@@ -150,8 +150,8 @@ fn change(app: &mut App, edit: impl FnOnce(&mut Answering) -> bool) {
     let taken = edit(answering);
     if let Some(answer) = app.answers.get_mut(&answering.key) {
         let text = answering.editor.text();
-        if text != answer.text {
-            answer.text = text;
+        if text != *answer.text {
+            answer.text = DraftText::new(text);
             answer.restored = false;
             answer.unsaved_since.get_or_insert(now);
         }

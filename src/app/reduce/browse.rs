@@ -244,7 +244,7 @@ fn copied_text(app: &App) -> Option<String> {
     let text = match app.focus {
         Pane::Waiting => app.waiting.as_ref().and_then(|key| {
             let answer = app.answers.get(key).filter(|_| app.pending(key).is_none());
-            app.pending(key).map(|call| call.call.arguments().to_owned()).or_else(|| answer.map(|a| a.text.clone()))
+            app.pending(key).map(|call| call.call.arguments().to_owned()).or_else(|| answer.map(|a| a.text.to_string()))
         }),
         Pane::Nodes => Some(app.selected_node().map_or_else(|| app.run.run_id.to_string(), |node| node.id.to_string())),
         Pane::Cost => app.run.ledger.billed_cents().map(|cents| format!("{}.{:02}", cents / 100, cents % 100)),

@@ -19,7 +19,7 @@ pub(super) fn render(app: &App, answering: &Answering, theme: Theme, area: Rect,
     facts.extend(gone(app, answering));
     facts.extend(verdict(answer));
     facts.push(worth(answer.check(app.question(&answering.key))));
-    let hidden = inert::count_hidden(&answer.text);
+    let hidden = answer.text.hidden();
     if hidden > 0 {
         let words = format!("{}, first at {}", format::plural(hidden as u64, "hidden character"), place(&answer.text));
         facts.push((Sign::Warning, Role::Attention, words));

@@ -1,9 +1,11 @@
 //! The cache changes what a frame costs, never what it shows.
 
+use crossterm::event::KeyCode;
 use proptest::prelude::*;
 use ratatui::text::Line;
 
 use super::super::{Cache, Theme};
+use super::scene::busy;
 use crate::api::event::Delta;
 use crate::api::ids::NodeId;
 use crate::run::StreamedText;
@@ -60,4 +62,20 @@ fn a_frame_without_news_wraps_nothing_again() {
     text.push(&delta("message_delta", "and more"));
     let more = cache.stream(&node, &text, 80, Theme::default())[0].spans[0].content.as_ptr();
     assert_eq!(added, more, "finished lines stay");
+}
+
+#[test]
+fn an_open_draft_is_looked_through_when_it_changes_and_not_when_it_is_drawn() {
+    let checks = || crate::app::json::CHECKS.get();
+    let mut scene = busy(120, 36);
+    scene.keys("w").key(KeyCode::Enter).keys("[1, 2");
+    scene.screen(Theme::default());
+    let before = checks();
+    for _ in 0..5 {
+        assert!(scene.screen(Theme::default()).contains("not JSON at 1:"));
+    }
+    assert_eq!(checks(), before, "frames look through nothing");
+    scene.keys("]");
+    assert!(scene.screen(Theme::default()).contains("valid JSON"));
+    assert_eq!(checks(), before + 1, "a key looks through the text once");
 }

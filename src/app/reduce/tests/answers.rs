@@ -165,7 +165,7 @@ fn an_answer_is_kept_when_the_server_refuses_it_and_when_nothing_is_known() {
         let intent = desk.answer("mine");
         let effects = desk.verdict(&intent, &verdict);
         let key = desk.first_call();
-        assert_eq!(desk.app.answers[&key].text, "mine", "{verdict:?}");
+        assert_eq!(&*desk.app.answers[&key].text, "mine", "{verdict:?}");
         assert!(!effects.iter().any(|effect| matches!(effect, Effect::EndDraft { .. })));
         assert!(desk.said().contains("accepted 0 of 1"), "{}", desk.said());
         desk.enter();
@@ -305,9 +305,9 @@ fn a_draft_from_disk_is_restored_with_its_time_and_what_is_typed_since_is_newer(
         drafts: vec![draft(&key, "older"), draft(&other, "from disk")],
         problems: vec!["drafts/x.json is damaged".into()],
     });
-    assert_eq!(desk.app.answers[&key].text, "newer");
+    assert_eq!(&*desk.app.answers[&key].text, "newer");
     let restored = &desk.app.answers[&other];
-    assert!(restored.restored && restored.is_error && restored.text == "from disk");
+    assert!(restored.restored && restored.is_error && &*restored.text == "from disk");
     assert!(desk.said().contains("damaged"));
 }
 

@@ -98,7 +98,7 @@ fn a_pending_tools_answer_that_events_have_overtaken_is_asked_for_again() {
     assert!(desk.app.run.pending.is_empty());
     assert_eq!(desk.open_text(), "typed");
     desk.esc();
-    let orphans: Vec<_> = desk.app.orphans().map(|answer| answer.text.clone()).collect();
+    let orphans: Vec<_> = desk.app.orphans().map(|answer| answer.text.to_string()).collect();
     assert_eq!(orphans, ["typed"], "a draft whose call is gone stays in the list");
 }
 
