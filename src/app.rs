@@ -109,6 +109,8 @@ pub struct App {
     pub detail: Detail,
     /// The run's task list.
     pub tasks: TaskList,
+    /// The first row of the cost that is shown.
+    pub cost_scroll: usize,
     /// The drafts, and the submissions that carry them.
     pub answers: IndexMap<CallKey, Answer>,
     /// What was said to the operator, newest last.
@@ -204,6 +206,7 @@ impl App {
             waiting: None,
             detail: Detail::at(Tab::Output),
             tasks: TaskList::default(),
+            cost_scroll: 0,
             answers: IndexMap::new(),
             notices: VecDeque::new(),
             measured: Measured::default(),

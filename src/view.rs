@@ -92,7 +92,9 @@ fn render(app: &App, theme: Theme, cache: &mut Cache, buf: &mut Buffer) -> (Meas
             Mode::Answering(answering) => {
                 (measured.arguments, cursor) = answer::render(app, answering, theme, cache, &layout, buf);
             }
-            Mode::Review(review) => review::render(app, review, theme, &layout, buf),
+            Mode::Review(review) => {
+                measured.review = review::render(app, review, theme, cache, &layout, buf);
+            }
             Mode::Palette { input, selected } => {
                 cursor = palette::render(input, *selected, theme, between, buf);
             }

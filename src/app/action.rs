@@ -134,6 +134,8 @@ pub struct Measured {
     pub arguments: usize,
     /// Rows of the open page.
     pub page: usize,
+    /// Rows of the open review.
+    pub review: usize,
 }
 
 /// Something to be done outside.

@@ -74,6 +74,24 @@ impl Layout {
         layout
     }
 
+    /// The review, which stands where the answer stood, with its border.
+    #[must_use]
+    pub fn review(&self) -> Rect {
+        self.arguments.union(self.editor).union(self.draft_state)
+    }
+
+    /// Rows of the review's text: inside its border, above the row that says which keys count.
+    #[must_use]
+    pub fn review_height(&self) -> usize {
+        usize::from(self.review().height.saturating_sub(3))
+    }
+
+    /// Rows of the cost, under the row of its titles.
+    #[must_use]
+    pub fn cost_height(&self) -> usize {
+        usize::from(inside(self.cost).height.saturating_sub(1))
+    }
+
     fn place_waiting(&mut self, body: Rect, shape: Shape) -> Rect {
         if shape.waiting_rows == 0 {
             return body;

@@ -115,6 +115,8 @@ pub struct Review {
     pub drawn_at: Option<Duration>,
     /// A key came too early and was swallowed.
     pub swallowed: bool,
+    /// The first row shown.
+    pub scroll: usize,
 }
 
 /// How long after it was drawn a review swallows every key but `Esc`.

@@ -35,6 +35,8 @@ pub(super) enum What {
     Record(CallKey, bool),
     /// What a model was asked (true) or answered in a step, as the answer of this number brought it.
     Step { key: StepKey, request: bool, answer: u64 },
+    /// The text of a call's answer in the review, by its hash: it is changed by leaving and coming back.
+    Sent(CallKey, u64),
     /// The task list, as the answer of this number brought it.
     Tasks { answer: u64 },
     /// An event in full; whether its line is there.

@@ -28,7 +28,8 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     let rows = app.run.ledger.rows(&app.identity.prices);
     let mut pane = Pane::new(title(app, theme), app.focus == Focus::Cost);
     let height = usize::from(area.height.saturating_sub(3));
-    pane.below = pane::more_below(rows.len().saturating_sub(height), theme);
+    let first = app.cost_scroll.min(rows.len().saturating_sub(height));
+    pane.below = pane::more_below(rows.len().saturating_sub(first + height), theme);
     let inner = pane.render(theme, area, buf);
     let numbers: usize = NUMBERS.iter().map(|(_, width)| width).sum();
     let label = usize::from(inner.width).saturating_sub(numbers + 2);
@@ -52,7 +53,7 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     if rows.is_empty() {
         pane::row(vec![Span::styled(" no model was called yet", quiet)], 1, inner, buf);
     }
-    for (at, row) in rows.iter().take(height).enumerate() {
+    for (at, row) in rows.iter().skip(first).take(height).enumerate() {
         pane::row(cost_row(row, label, provider, theme), at + 1, inner, buf);
     }
 }

@@ -10,40 +10,48 @@
 //! ┗ Enter sends   a this or all   Esc back ━━━━━━━━━━━━━━━━┛
 //! ```
 //!
-//! Rule: what is shown is what is sent, byte for byte but for marks and wrapping.
+//! Rule: what is shown is what is sent, byte for byte but for marks and wrapping, to its last row.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::blocks::{self, Block};
+use super::cache::{Cache, What};
 use super::pane::{self, Pane};
 use super::theme::{Role, Sign, Theme};
 use super::{format, text};
 use crate::api::tool::CallKey;
 use crate::app::{Answer, App, Check, Layout, REVIEW_GUARD, Review, inert, keys};
 
-/// Bytes of one text that are wrapped for the review: no window shows more.
-const SHOWN: usize = 32 * 1024;
-
-pub(super) fn render(app: &App, review: &Review, theme: Theme, layout: &Layout, buf: &mut Buffer) {
-    let area = layout.arguments.union(layout.editor).union(layout.draft_state);
+/// Draws the review; returns the rows of its text.
+pub(super) fn render(
+    app: &App,
+    review: &Review,
+    theme: Theme,
+    cache: &mut Cache,
+    layout: &Layout,
+    buf: &mut Buffer,
+) -> usize {
+    let area = layout.review();
     let armed = review.drawn_at.is_some_and(|at| app.now.uptime >= at + REVIEW_GUARD);
     let mut pane = Pane::new(pane::title("Review: nothing is sent yet", theme), true);
     pane.role = Some(Role::Attention);
     let columns = pane::text_columns(area);
-    let mut rows = head(app, review, theme, columns);
+    let mut blocks = vec![Block::Made(head(app, review, theme, columns))];
     for (at, key) in review.keys.iter().enumerate() {
         let Some(answer) = app.answers.get(key) else { continue };
-        rows.push(Line::default());
-        rows.extend(call_rows(app, key, answer, (at, review.keys.len()), theme, columns));
+        blocks.extend(call_blocks(app, key, answer, (at, review.keys.len()), theme, columns, cache));
     }
-    let height = usize::from(area.height.saturating_sub(3));
-    pane.below = pane::more_below(rows.len().saturating_sub(height), theme);
+    let (total, height) = (blocks::total(&blocks), layout.review_height());
+    let first = review.scroll.min(total.saturating_sub(height));
+    pane.below = pane::more_below(total.saturating_sub(first + height), theme);
     let inner = pane.render_padded(theme, area, buf);
-    let body = Rect { height: inner.height.saturating_sub(1), ..inner };
-    pane::rows(&rows, body, buf);
-    pane::row(prompt(app, review, armed, theme), height, inner, buf);
+    pane::rows(blocks::visible(&blocks, first, height), inner, buf);
+    pane::row(prompt(app, review, armed, total > height, theme), height, inner, buf);
+    total
 }
 
 fn head(app: &App, review: &Review, theme: Theme, columns: usize) -> Vec<Line<'static>> {
@@ -72,14 +80,15 @@ fn head(app: &App, review: &Review, theme: Theme, columns: usize) -> Vec<Line<'s
 }
 
 /// One call of the review: its tool, what its answer is worth, and the text itself.
-fn call_rows(
+fn call_blocks(
     app: &App,
     key: &CallKey,
     answer: &Answer,
     (at, of): (usize, usize),
     theme: Theme,
     columns: usize,
-) -> Vec<Line<'static>> {
+    cache: &mut Cache,
+) -> [Block<'static>; 2] {
     let pending = app.pending(key);
     let question = pending.and_then(|call| call.question.as_ref());
     let sent = pending.map(|call| answer.to_result(&call.call, question));
@@ -97,8 +106,8 @@ fn call_rows(
     spans.extend(text::cut(answer.tool.as_str(), columns / 2, theme.style(Role::Strong), theme));
     spans.push(Span::styled("   call ", theme.style(Role::Quiet)));
     spans.extend(text::cut(key.call_id.as_str(), columns / 4, theme.style(Role::Quiet), theme));
-    let mut rows = vec![Line::from(spans)];
-    let hidden = inert::count_hidden(&sent);
+    let mut rows = vec![Line::default(), Line::from(spans)];
+    let hidden = if *sent == *answer.text { answer.text.hidden() } else { inert::count_hidden(&sent) };
     let mut words = vec![
         Span::styled(kind, theme.style(role)),
         Span::styled(format!("   {}", format::bytes(sent.len() as u64)), theme.style(Role::Plain)),
@@ -111,16 +120,24 @@ fn call_rows(
         ),
     });
     rows.push(Line::from(words));
-    let end = (0..=SHOWN.min(sent.len())).rev().find(|at| sent.is_char_boundary(*at)).unwrap_or(0);
-    for mut row in text::wrap(&sent[..end], columns.saturating_sub(2), Style::new(), theme) {
-        row.spans.insert(0, Span::styled("  ", theme.style(Role::Quiet)));
-        rows.push(row);
-    }
-    rows
+    let text = cache.rows(What::Sent(key.clone(), hash(&sent)), columns, theme, || {
+        let mut rows = text::wrap(&sent, columns.saturating_sub(2), Style::new(), theme);
+        for row in &mut rows {
+            row.spans.insert(0, Span::raw("  "));
+        }
+        rows
+    });
+    [Block::Made(rows), Block::Kept(text)]
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The last row: whether keys count yet, and which.
-fn prompt(app: &App, review: &Review, armed: bool, theme: Theme) -> Vec<Span<'static>> {
+fn prompt(app: &App, review: &Review, armed: bool, scrolls: bool, theme: Theme) -> Vec<Span<'static>> {
     if !armed {
         let words = if review.swallowed {
             "That key was not taken: read first. Enter sends in a moment; Esc goes back"
@@ -139,6 +156,9 @@ fn prompt(app: &App, review: &Review, armed: bool, theme: Theme) -> Vec<Span<'st
         } else if others > 1 {
             spans.push(Span::raw(format!("   {key} all ready calls of this step")));
         }
+    }
+    if scrolls {
+        spans.push(Span::raw("   PgDn more"));
     }
     spans.push(Span::raw("   Esc back"));
     spans

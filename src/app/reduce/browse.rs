@@ -4,7 +4,7 @@ use super::super::layout::inside;
 use super::super::{
     App, Command, Detail, Effect, Level, Mode, Page, PageContent, Pane, Read, RelatedRun, Selection, Tab,
 };
-use super::{answering, page, rows_of, scrolled};
+use super::{answering, page, rows_of, scrolled, scrolled_row};
 use crate::api::ids::RunId;
 use crate::api::run::NodeStatus;
 use crate::feed::LinkState;
@@ -202,7 +202,12 @@ fn move_in_pane(app: &mut App, command: Command) {
                 move_detail(app, by, height);
             }
         }
-        Pane::Cost => {}
+        Pane::Cost => {
+            let (rows, height) = (app.run.ledger.rows(&app.identity.prices).len(), layout.cost_height());
+            if let Some(by) = rows_of(command, height) {
+                app.cost_scroll = scrolled_row(app.cost_scroll, by, rows, height);
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::super::answer::Sending;
 use super::super::{Answer, App, Command, Effect, Level, Mode, Pane, REVIEW_GUARD, Review, keys};
-use super::{back_to_browse, settle};
+use super::{back_to_browse, rows_of, scrolled_row, settle};
 use crate::api::tool::{CallKey, ToolResultsRequest};
 use crate::submission::{CallVerdict, Intent, Progress, Verdict};
 
@@ -22,7 +22,14 @@ pub(super) fn review(app: &mut App, out: &mut Vec<Effect>) {
     }
     settle::save_all(app, out);
     let Mode::Answering(answering) = std::mem::replace(&mut app.mode, Mode::Browse) else { return };
-    app.mode = Mode::Review(Review { answering, keys: vec![key], together: false, drawn_at: None, swallowed: false });
+    app.mode = Mode::Review(Review {
+        answering,
+        keys: vec![key],
+        together: false,
+        drawn_at: None,
+        swallowed: false,
+        scroll: 0,
+    });
 }
 
 /// Whether the answer to a call can be sent now; if not, why, and what to do.
@@ -51,7 +58,8 @@ fn ready_of_step(app: &App, key: &CallKey) -> Vec<CallKey> {
     app.run.pending.of_step(&key.step).map(|call| call.key.clone()).filter(|key| readiness(app, key).is_ok()).collect()
 }
 
-/// Keys in a review. All but `Esc` are swallowed until it has stood for a while.
+/// Keys in a review. All but `Esc` are swallowed until it has stood for a while; then those that move scroll what does
+/// not fit, and any key that is not one of its own goes back.
 pub(super) fn review_key(app: &mut App, key: KeyEvent, out: &mut Vec<Effect>) {
     let now = app.now.uptime;
     let Mode::Review(review) = &mut app.mode else { return };
@@ -68,8 +76,20 @@ pub(super) fn review_key(app: &mut App, key: KeyEvent, out: &mut Vec<Effect>) {
     match command {
         Some(Command::Send) => send(app, out),
         Some(Command::ToggleTogether) => toggle_together(app),
+        Some(moving) if scroll(app, moving) => {}
         _ => back_to_answering(app),
     }
+}
+
+/// Scrolls a review that has more than the window shows; false where there is nothing to scroll.
+fn scroll(app: &mut App, moving: Command) -> bool {
+    let (total, height) = (app.measured.review, app.layout().review_height());
+    let Mode::Review(review) = &mut app.mode else { return false };
+    let by = rows_of(moving, height).filter(|_| total > height);
+    if let Some(by) = by {
+        review.scroll = scrolled_row(review.scroll, by, total, height);
+    }
+    by.is_some()
 }
 
 fn back_to_answering(app: &mut App) {
@@ -86,7 +106,7 @@ fn toggle_together(app: &mut App) {
     if let Mode::Review(review) = &mut app.mode {
         (review.together, review.keys) = (together, keys);
         // What is shown has changed: it has to be read again before it can be sent.
-        (review.drawn_at, review.swallowed) = (None, false);
+        (review.drawn_at, review.swallowed, review.scroll) = (None, false, 0);
     }
 }
 

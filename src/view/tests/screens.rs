@@ -339,6 +339,52 @@ fn a_review_of_one_call_and_of_several() {
 }
 
 #[test]
+fn a_review_longer_than_its_window_is_read_to_its_end() {
+    let mut scene = busy(60, 16);
+    let text: Vec<String> = (0..5_000).map(|line| format!("line {line}")).collect();
+    scene.keys("w").key(KeyCode::Enter).act(Action::Paste(text.join("\n"))).ctrl('s');
+    assert!(scene.screen(MONO).contains("more below"));
+    scene.wait(1);
+    scene.screen(MONO);
+    scene.key(KeyCode::PageDown).key(KeyCode::Down);
+    screen("review_scrolled_60x16", &mut scene);
+    for _ in 0..600 {
+        scene.key(KeyCode::PageDown);
+    }
+    let end = scene.screen(MONO);
+    assert!(end.contains("line 4999") && !end.contains("more below"), "{end}");
+    assert!(matches!(scene.app.mode, Mode::Review(_)));
+    scene.key(KeyCode::Home);
+    assert!(matches!(scene.app.mode, Mode::Answering(_)), "any key that is not its own goes back");
+    let mut short = busy(60, 16);
+    short.keys("w").key(KeyCode::Enter).keys("1").ctrl('s');
+    short.screen(MONO);
+    short.wait(1);
+    short.key(KeyCode::PageDown);
+    assert!(matches!(short.app.mode, Mode::Answering(_)), "there is nothing to scroll");
+}
+
+#[test]
+fn a_cost_pane_with_more_models_than_rows_is_read_to_its_end() {
+    let mut scene = busy(60, 16);
+    let line = |at: usize| {
+        format!(
+            r#"{{"provider_id":"p","model":"model-{at}","requests":1,"input_tokens":1,"output_tokens":1,"usd_cents":1}}"#
+        )
+    };
+    let lines: Vec<String> = (0..30).map(line).collect();
+    scene.snapshot(&format!(
+        r#""status":"waiting","cost_summary":{{"total_usd_cents":30,"line_items":[{}]}}"#,
+        lines.join(",")
+    ));
+    scene.key(KeyCode::Tab).key(KeyCode::PageDown);
+    screen("cost_scrolled_60x16", &mut scene);
+    scene.key(KeyCode::End);
+    assert!(scene.screen(MONO).contains("model-29"), "{}", scene.screen(MONO));
+    assert!(scene.key(KeyCode::Home).screen(MONO).contains("model-0 "), "{}", scene.screen(MONO));
+}
+
+#[test]
 fn narrow_wide_and_crowded() {
     let mut scene = busy(100, 30);
     screen("browse_100x30", &mut scene);
