@@ -184,6 +184,13 @@ impl Run {
         node.status(self.counts.gaps > 0, self.has_ended())
     }
 
+    /// Whether the run has ended before the node did, as far as events and snapshot say: nothing works on it any more.
+    #[must_use]
+    pub fn was_left_open(&self, node: &Node) -> bool {
+        use crate::api::run::NodeStatus;
+        self.has_ended() && matches!(self.node_status(node), NodeStatus::Running | NodeStatus::Waiting)
+    }
+
     /// Applies the next event.
     pub fn apply(&mut self, event: Event) {
         self.last_seq = self.last_seq.max(event.seq);

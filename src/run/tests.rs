@@ -119,6 +119,19 @@ fn when_the_run_ends_nothing_waits_any_more() {
 }
 
 #[test]
+fn a_node_that_nobody_ended_is_left_open_when_the_run_ends_and_a_snapshot_that_knows_better_rules() {
+    let ended = r#""type":"run_failed","plan_hash":"aa","error":{"message":"m"}"#;
+    let mut run = fold(&[STARTED, NODE]);
+    assert!(!run.was_left_open(node(&run, "a")), "the run still works");
+    run.apply(event(3, ended));
+    run.observe(&snapshot(r#""status":"failed""#));
+    assert!(run.was_left_open(node(&run, "a")));
+    run.observe(&snapshot(r#""status":"failed","nodes":[{"id":"a","type":"llm.responses","status":"canceled"}]"#));
+    assert!(!run.was_left_open(node(&run, "a")));
+    assert_eq!(run.node_status(node(&run, "a")), NodeStatus::Canceled);
+}
+
+#[test]
 fn an_old_pending_tools_answer_is_refused_and_a_new_one_rules() {
     let (wait, one) = (waiting(&["c1", "c2"]), result("c1"));
     let mut run = fold(&[STARTED, NODE, &wait]);

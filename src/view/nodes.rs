@@ -142,7 +142,7 @@ fn run_money(app: &App) -> String {
 }
 
 fn node_row(app: &App, node: &Node, theme: Theme, grid: &Grid, selected: bool) -> Vec<Span<'static>> {
-    let (sign, role) = Theme::node_status(&app.run.node_status(node));
+    let (sign, role, _) = status(app, node);
     let tokens = node.tokens();
     let mut spans = vec![pane::marker(selected, theme)];
     spans.push(Span::styled(format!("{} ", theme.sign(sign)), theme.style(role)));
@@ -182,6 +182,17 @@ fn name(node: &Node, columns: usize, role: Role, theme: Theme) -> Vec<Span<'stat
     spans.push(Span::styled(suffix, theme.style(Role::Attention)));
     text::fill(&mut spans, columns);
     spans
+}
+
+/// How a node stands: sign, role and word. The word is the server's, but for a node that the run's end has left open,
+/// of which no server says anything.
+pub(super) fn status(app: &App, node: &Node) -> (Sign, Role, String) {
+    if app.run.was_left_open(node) {
+        return (Sign::Canceled, Role::Quiet, "ended with the run".to_owned());
+    }
+    let status = app.run.node_status(node);
+    let (sign, role) = Theme::node_status(&status);
+    (sign, role, status.as_str().to_owned())
 }
 
 /// How long the node works, or worked.

@@ -111,10 +111,9 @@ fn plain_text(json_text: &str) -> Option<String> {
 /// How the node stands, why it failed, what waits, its agents.
 fn head(context: &Context<'_>, node: &Node) -> Vec<Line<'static>> {
     let (app, theme) = (context.app, context.theme);
-    let status = app.run.node_status(node);
-    let (sign, role) = Theme::node_status(&status);
+    let (sign, role, status) = nodes::status(app, node);
     let mut spans = vec![Span::styled(format!("{} ", theme.sign(sign)), theme.style(role))];
-    spans.extend(text::cut(status.as_str(), 20, theme.style(role), theme));
+    spans.extend(text::cut(&status, 20, theme.style(role), theme));
     let tokens = node.tokens();
     let mut facts = vec![nodes::time(app, node)];
     facts.extend(node.step.map(|step| format!("step {step}")));

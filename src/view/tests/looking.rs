@@ -93,6 +93,16 @@ fn a_step_in_full_while_it_loads_and_when_it_is_here_and_when_it_cannot_be_read(
 }
 
 #[test]
+fn after_the_end_of_a_run_no_node_seems_to_work() {
+    let mut scene = Scene::new(120, 36);
+    scene.event(r#""type":"run_started","plan_hash":"3f""#).event(r#""type":"node_started","node_id":"a""#);
+    scene.event(r#""type":"run_failed","plan_hash":"3f","error":{"message":"m"}"#);
+    scene.snapshot(r#""status":"failed""#).key(KeyCode::Home).key(KeyCode::Down);
+    let text = scene.screen(MONO);
+    assert!(text.contains("⊘ ended with the run") && !text.contains('●'), "{text}");
+}
+
+#[test]
 fn the_task_list_stands_with_the_run() {
     for (columns, rows) in SIZES {
         let mut scene = stepped(columns, rows);
