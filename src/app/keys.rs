@@ -259,6 +259,7 @@ pub const KEYS: &[Binding] = &[
     bind(Prompt, &[DOWN, TAB], Do::Down),
     bind(Prompt, &[C::plain(KeyCode::Backspace)], Do::DeleteLeft),
     bind(Prompt, &[C::ctrl('u')], Do::DeleteToLineStart),
+    bind(Prompt, &[C::ctrl('z')], Do::Suspend),
     bind(Prompt, &[C::ctrl('l')], Do::Repaint),
 ];
 
@@ -346,6 +347,14 @@ mod tests {
         assert_eq!(command(Context::Browse, shifted), Some(Command::Live));
         let undo = KeyEvent::new(KeyCode::Char('7'), KeyModifiers::CONTROL);
         assert_eq!(command(Context::Editor, undo), Some(Command::Undo));
+    }
+
+    #[test]
+    fn a_line_that_is_typed_into_can_be_suspended_too() {
+        for context in [Context::Browse, Context::Editor, Context::Arguments, Context::Page, Context::Prompt] {
+            let key = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
+            assert_eq!(command(context, key), Some(Command::Suspend), "{context:?}");
+        }
     }
 
     #[test]
