@@ -78,7 +78,8 @@ fn announce(app: &mut App, out: &mut Vec<Effect>) {
     }
 }
 
-/// A selected call that is gone leaves the selection to its neighbour; one that is there keeps it.
+/// A selected call that is gone leaves the selection to the first row, which has waited longest; one that is there keeps
+/// it, wherever its row stands now.
 fn keep_selection(app: &mut App) {
     let rows = app.waiting_rows();
     let selected = app.waiting.as_ref().is_some_and(|key| rows.iter().any(|row| row.key() == key));
