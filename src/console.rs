@@ -43,7 +43,7 @@ pub mod modes;
 pub mod panics;
 pub mod perform;
 pub mod signals;
-mod summary;
+pub mod summary;
 pub mod terminal;
 
 pub use event_loop::run;
