@@ -23,7 +23,7 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
     }
     context.fact(&mut rows, "run", Role::Plain, &run.run_id.to_string());
     if let Some(parent) = run.parent_run_id {
-        context.fact(&mut rows, "parent run", Role::Plain, &format!("{parent}; see Runs"));
+        context.fact(&mut rows, "parent run", Role::Plain, &parent.to_string());
     }
     if let Some(plan) = &run.plan_hash {
         context.fact(&mut rows, "plan", Role::Quiet, plan.as_str());
