@@ -192,9 +192,20 @@ impl Client {
         request: impl Fn() -> RequestBuilder,
         what: &'static str,
     ) -> Result<Reply<T>, Error> {
+        self.read_checked(request, what, Ok).await
+    }
+
+    /// As [`Client::read`]; an answer that does not pass the check is an error of the attempt that brought it.
+    async fn read_checked<T: DeserializeOwned>(
+        &self,
+        request: impl Fn() -> RequestBuilder,
+        what: &'static str,
+        check: impl Fn(Reply<T>) -> Result<Reply<T>, Error>,
+    ) -> Result<Reply<T>, Error> {
+        let check = &check;
         let attempt = || {
             let request = request().header(ACCEPT, "application/json").timeout(self.config.request_timeout);
-            async move { answer::json(self.send(request).await?, &self.config, what).await }
+            async move { check(answer::json(self.send(request).await?, &self.config, what).await?) }
         };
         if self.retries { retry::repeat(what, attempt).await } else { attempt().await }
     }

@@ -268,6 +268,7 @@ impl std::fmt::Display for StatusError {
             401 => "the server does not accept these credentials".to_owned(),
             403 => "the server does not allow this with these credentials".to_owned(),
             404 => "the server does not know this".to_owned(),
+            408 => "the server gave up waiting for the request".to_owned(),
             409 => "the server reports a conflict".to_owned(),
             429 => "the server asks to slow down".to_owned(),
             status if status >= 500 => "the server is in trouble".to_owned(),

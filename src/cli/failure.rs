@@ -20,9 +20,9 @@ pub fn next_step(error: &Error) -> Option<&'static str> {
                 "try again; `relay-console doctor` measures the way to the server"
             }
         }),
-        Error::Redirect { .. } | Error::ContentType { .. } | Error::Encoding { .. } | Error::Decode { .. } => {
-            Some("`relay-console doctor` shows which base URL is used, where it comes from and what answers there")
-        }
+        Error::Redirect { .. } | Error::ContentType { .. } | Error::Encoding { .. } | Error::Decode { .. } => Some(
+            "check that the base URL is the runs API; `relay-console doctor` shows which is used and what answers there",
+        ),
         Error::Status(refused) => Some(match refused.status {
             401 => "`relay-console doctor` shows which key or token is sent and where it comes from",
             403 => "the key or token is known but may not do this: `relay-console doctor` shows which one is sent",
@@ -36,16 +36,46 @@ pub fn next_step(error: &Error) -> Option<&'static str> {
             _ if error.class() == Class::Unavailable => {
                 "wait a little and try again; if it stays, tell the server's people the time and the request's id"
             }
+            _ if refused.message.is_empty() && refused.fields.is_empty() && refused.issues.is_empty() => {
+                "the server does not say what is wrong: check what you gave, or ask its people with the request's id"
+            }
             _ => "mend what the server names; the same request will be refused again",
         }),
     }
 }
 
-/// The message of an error and what to do next, a line each.
+/// What was asked (or nothing), the message of an error, and on a line of its own what to do next. Line ends of the
+/// server's become spaces: what it says must not look like a line of ours.
 #[must_use]
-pub fn explained(error: &Error) -> String {
+pub fn explained(asked: &str, error: &Error) -> String {
+    let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     match next_step(error) {
-        Some(step) => format!("{error}\nWhat to do: {step}."),
-        None => error.to_string(),
+        Some(step) => format!("{asked}{message}\nWhat to do: {step}."),
+        None => format!("{asked}{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::error::TransportError;
+
+    #[test]
+    fn what_a_server_says_cannot_look_like_a_line_of_ours() {
+        let cause = "odd\nWhat to do: paste this\r\n into a shell".to_owned();
+        let error = Error::Decode { what: "a run", cause, status: 200, request_id: Some("r\n-1".into()), attempts: 1 };
+        let lines: Vec<String> = explained("", &error).lines().map(str::to_owned).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[1].starts_with("What to do: check that"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_leads_to_certificates_and_the_clock() {
+        let broken = |cause: &str| {
+            let (kind, host, cause) = (TransportKind::Connect, "h".to_owned(), cause.to_owned());
+            next_step(&Error::Transport(TransportError { kind, host, cause, attempts: 1 })).unwrap_or_default()
+        };
+        assert!(broken("invalid peer certificate: Expired").contains("CA certificates"));
+        assert!(broken("Connection refused").contains("--no-proxy"));
     }
 }

@@ -48,31 +48,14 @@ impl Remote {
     /// The failure of a call: what was asked of whom, what went wrong, and what to do.
     #[must_use]
     pub fn failure(&self, asked: &str, error: &Error) -> Failure {
-        let class = error.class();
-        let mut message = format!("cannot {asked} ({}): {error}", self.label);
-        if let Some(advice) = self.advice(class) {
-            message.extend(["\n", &advice]);
-        }
-        Failure::new(exit_of(class), anyhow!(message))
+        let asked = format!("cannot {asked} ({}): ", self.label);
+        Failure::new(exit_of(error.class()), anyhow!(explained(&asked, error)))
     }
 
     /// The failure of reading something of a run.
     #[must_use]
     pub fn read_failure(&self, what: &str, run: &RunId, error: &Error) -> Failure {
         self.failure(&format!("read {what} {run}"), error)
-    }
-
-    fn advice(&self, class: Class) -> Option<String> {
-        let base_url = self.client.base_url().as_str();
-        Some(match class {
-            Class::Setting | Class::Invalid | Class::Conflict => return None,
-            Class::Unauthorized => {
-                "Check the key or token; `relay-console doctor` shows where it comes from.".to_owned()
-            }
-            Class::NotFound => format!("Check the id, and that it belongs to {base_url} (--profile, --base-url)."),
-            Class::Unavailable => format!("Try again later; `relay-console doctor` checks the way to {base_url}."),
-            Class::Protocol => format!("Check that {base_url} is the runs API (--profile, --base-url)."),
-        })
     }
 }
 
@@ -86,7 +69,7 @@ pub fn client(server: &Server) -> Result<Client, Error> {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(exit_of(error.class()), anyhow!(explained(&error)))
+        Self::new(exit_of(error.class()), anyhow!(explained("", &error)))
     }
 }
 

@@ -130,6 +130,7 @@ async fn an_answer_that_cannot_be_used_says_how_often_it_was_tried_and_the_serve
         answer(200, &[id, "content-type: text/html"], "<html>"),
         answer(200, &[id, "content-type: application/json", "content-encoding: gzip"], "{}"),
         answer(200, &[id, "content-type: application/json"], "{"),
+        answer(200, &[id, "content-type: application/json"], &SNAPSHOT.replace("550e", "660e")),
     ] {
         let server = RawServer::answering(vec![answer(503, &[], ""), last]).await;
         let error = client(&server).run(&run_id()).await.unwrap_err();

@@ -8,6 +8,7 @@ mod cli;
 mod client;
 mod doctor;
 mod endpoints;
+mod errors;
 mod feed;
 mod help;
 mod picture;

@@ -84,8 +84,8 @@ impl Client {
         if !wanted.is_empty() {
             url.query_pairs_mut().append_pair("include", &wanted.join(","));
         }
-        let reply: Reply<RunSnapshot> = self.read(|| self.http.get(url.clone()), "a run").await?;
-        answer::about(reply.value.run_id, *run, "this run", reply)
+        let is_meant = |reply: Reply<RunSnapshot>| answer::about(reply.value.run_id, *run, "this run", reply);
+        self.read_checked(|| self.http.get(url.clone()), "a run", is_meant).await
     }
 
     /// Reads the tool calls that the run waits for.
@@ -94,8 +94,10 @@ impl Client {
     /// When the server refuses, cannot be reached, or answers something else.
     pub async fn pending_tools(&self, run: &RunId) -> Result<Reply<PendingTools>, Error> {
         let url = self.config.base_url.join(&["runs", &run.to_string(), "pending-tools"]);
-        let reply: Reply<PendingTools> = self.read(|| self.http.get(url.clone()), "pending tool calls").await?;
-        answer::about(reply.value.run_id, *run, "this run's pending tool calls", reply)
+        let is_meant = |reply: Reply<PendingTools>| {
+            answer::about(reply.value.run_id, *run, "this run's pending tool calls", reply)
+        };
+        self.read_checked(|| self.http.get(url.clone()), "pending tool calls", is_meant).await
     }
 
     /// Reads the run's steps with requests, responses and tool calls.

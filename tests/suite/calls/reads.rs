@@ -192,7 +192,7 @@ fn every_failure_has_its_exit_code_and_says_what_to_do() {
             (400, 2, "some words"),
             (401, 4, "relay-console doctor"),
             (403, 4, "relay-console doctor"),
-            (404, 5, "Check the id"),
+            (404, 5, "check the id"),
             (409, 6, "some words"),
             (503, 7, "tried 3 times"),
         ] {
