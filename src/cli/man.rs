@@ -1,6 +1,6 @@
 //! `relay-console man`: the manual, one page for the program and one for each subcommand.
 //!
-//! Owns the pages' form; what stands in them besides clap's own words is in [`text`]. The rule that must stay true:
+//! Owns the pages' form; what stands in them besides clap's own words is in `text`. The rule that must stay true:
 //! a page is made from the same command tree that reads the command line.
 
 mod text;
