@@ -39,7 +39,11 @@ impl Facts {
         Self {
             stdin,
             stdout,
-            size: (stdin || stdout).then(|| crossterm::terminal::size().ok()).flatten(),
+            // Some terminals, and those of no window, say 0 by 0.
+            size: (stdin || stdout)
+                .then(|| crossterm::terminal::size().ok())
+                .flatten()
+                .filter(|(columns, rows)| *columns > 0 && *rows > 0),
             term: text("TERM"),
             no_color: text("NO_COLOR").is_some(),
             locale: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(text),
