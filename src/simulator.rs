@@ -10,27 +10,37 @@
 //! | --- | --- |
 //! | [`scenario`] | scenario files and the built-in ones |
 //! | `script` | the words of a scenario's script |
-//! | `spec`, `plan` | the workflow spec as it is sent; its checks, the plan and its hash |
+//! | `shape`, `check`, `predicate`, `issues` | the checks of a spec as it is sent, and the codes of what they find |
+//! | `plan`, `spec`, `compiled` | the plan; what the engine reads in a node; the published compiled form and its hash |
+//! | [`lint`] | what is doubtful about a spec that compiles all the same |
+//! | `part` | what one run executes, and the checks of a request to create it |
 //! | `engine` | executing a plan: pure, synchronous, time is an argument |
 //! | `ledger`, `fold` | the log of events and the snapshot that it folds into |
 //! | `world` | the runs of a server, each driven in real time; creating them, once for each request; plans, sessions |
 //! | `http` | the routes, credentials, errors, the event stream |
 //! | [`play`] | a scenario played at once, without a server |
-//! | `identity`, `prices`, `template`, `emitted` | ids from a seed; costs; `{{…}}`; events that a script writes out |
+//! | `identity`, `prices`, `template` | ids from a seed; costs; `{{…}}` |
+//! | `emitted`, `sample` | events that a script writes out; values made from a JSON Schema |
 
+mod check;
+mod compiled;
 mod emitted;
 mod engine;
 mod fold;
 mod http;
 mod identity;
+mod issues;
 mod ledger;
-mod lint;
+pub mod lint;
 mod part;
 mod plan;
 pub mod play;
+mod predicate;
 mod prices;
+mod sample;
 pub mod scenario;
 mod script;
+mod shape;
 mod spec;
 mod template;
 mod world;
@@ -45,14 +55,29 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::to_raw_value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::api::ids::{RunId, SessionId};
+use crate::api::plan::{CompiledPlan, Issue};
 
+use plan::Plan;
 pub use scenario::{Scenario, ScenarioError};
 use world::World;
+
+/// Compiles a spec as it is sent; any JSON may be given.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn compile(spec: &Value) -> Result<CompiledPlan, Vec<Issue>> {
+    let plan = Plan::compile(spec, &|_| false)?;
+    // A value always serialises.
+    let plan_json = to_raw_value(plan.json()).map_err(|_| Vec::new())?;
+    Ok(CompiledPlan { plan_hash: plan.hash.clone(), plan_json })
+}
 
 /// How long [`Simulator::shutdown`] waits for open connections.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);

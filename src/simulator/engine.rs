@@ -11,35 +11,35 @@
 mod answer;
 mod context;
 mod fan_out;
+mod improvise;
+mod join;
+mod output;
+mod record;
 mod request;
+mod schedule;
 mod task;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value, json};
 
-use crate::api::event::{
-    EventBody, Failure, NodeFailed, NodeOutput, NodeStarted, NodeSucceeded, RunCanceled, RunCompiled, RunCompleted,
-    RunFailed, RunStarted,
-};
+use crate::api::event::{EventBody, Failure, NodeStarted, RunCanceled, RunCompiled, RunStarted};
 use crate::api::ids::{NodeId, RunId};
 use crate::api::run::{NodeType, RunStatus};
-use crate::api::step::StepDetail;
 
 pub(crate) use answer::Refusal;
-use task::{Act, Beat, Phase, Task};
+use task::{Act, Beat, Cursor, Phase, Task};
 
 use super::identity::Identity;
-use super::ledger::{Clock, Ledger, artifact};
+use super::ledger::{Clock, Ledger};
 use super::part::Part;
 use super::script::Step;
-use super::spec;
 
 /// How long a node takes that only moves data.
 const MOMENT: Duration = Duration::from_millis(5);
@@ -67,6 +67,17 @@ pub(crate) struct Engine {
     ended: bool,
     children_to_start: Vec<ChildRun>,
     children: IndexMap<String, Child>,
+    /// The fan-outs that have begun and not ended, in that order.
+    fan_outs: Vec<NodeId>,
+    /// How many tasks count against `max_parallelism`.
+    at_work: usize,
+    /// How many tasks have not ended.
+    unended: usize,
+    /// How many tasks have ended.
+    ends: u64,
+    /// Bytes of outputs and requests that are kept.
+    kept_bytes: usize,
+    task_list: Vec<crate::api::task::Task>,
 }
 
 /// A child run as its parent sees it.
@@ -81,6 +92,8 @@ struct Child {
 enum Due {
     /// The first beat of a task.
     Beat(NodeId),
+    /// A join has waited for as long as it may.
+    Timeout(NodeId),
     /// The run is canceled.
     Cancel,
 }
@@ -89,9 +102,12 @@ impl Engine {
     /// A run that has just started.
     pub(crate) fn start(part: Arc<Part>, identity: Identity, parent: Option<RunId>, clock: Clock) -> Self {
         let ledger = Ledger::new(identity.run_id(), parent, &part.plan, clock);
-        let tasks = part.plan.nodes.values().map(|node| (node.id.clone(), Task::of_node(node.spec.clone())));
+        let nodes = part.plan.nodes.values();
+        let tasks: IndexMap<NodeId, Task> =
+            nodes.map(|node| (node.id.clone(), Task::of_node(Arc::clone(&node.spec)))).collect();
         let mut engine = Self {
-            tasks: tasks.collect(),
+            unended: tasks.len(),
+            tasks,
             part,
             identity,
             ledger,
@@ -101,6 +117,11 @@ impl Engine {
             ended: false,
             children_to_start: Vec::new(),
             children: IndexMap::new(),
+            fan_outs: Vec::new(),
+            at_work: 0,
+            ends: 0,
+            kept_bytes: 0,
+            task_list: Vec::new(),
         };
         let plan_hash = engine.part.plan.hash.clone();
         engine.append(EventBody::RunCompiled(RunCompiled { plan_hash: plan_hash.clone() }));
@@ -108,7 +129,7 @@ impl Engine {
         if let Some(cancel) = &engine.part.cancel {
             engine.set_timer(Duration::from_millis(cancel.after_ms), Due::Cancel);
         }
-        engine.start_ready_nodes();
+        engine.fill();
         engine
     }
 
@@ -137,6 +158,7 @@ impl Engine {
             self.now = self.now.max(due);
             match what {
                 Due::Beat(id) => self.beat(&id),
+                Due::Timeout(id) => self.stop_collecting(&id),
                 Due::Cancel => self.cancel(),
             }
         }
@@ -190,28 +212,16 @@ impl Engine {
         }
     }
 
-    fn start_ready_nodes(&mut self) {
-        while !self.ended {
-            let active = self.tasks.values().filter(|task| task.item.is_none() && task.phase.holds_slot()).count();
-            let succeeded = |id: &NodeId| self.tasks.get(id).is_some_and(|task| task.phase == Phase::Succeeded);
-            let ready = self.part.plan.nodes.values().find(|node| {
-                self.tasks.get(&node.id).is_some_and(|task| task.phase == Phase::Pending)
-                    && node.depends_on.iter().all(succeeded)
-            });
-            match ready.map(|node| node.id.clone()) {
-                Some(id) if active < self.part.plan.max_parallelism => self.begin(&id),
-                _ => break,
-            }
-        }
-    }
-
     fn begin(&mut self, id: &NodeId) {
-        let Some(task) = self.tasks.get_mut(id) else { return };
-        task.phase = Phase::Active;
+        let Some(task) = self.tasks.get(id) else { return };
         let node_type = task.spec.wire_type();
+        self.set_phase(id, Phase::Active);
         self.append(EventBody::NodeStarted(NodeStarted { node_id: id.clone() }));
         match node_type {
-            NodeType::JoinAll => self.give_beats(id, vec![Beat { delay: MOMENT, act: Act::Succeed }]),
+            NodeType::JoinAll | NodeType::TransformJson => {
+                self.give_beats(id, vec![Beat { delay: MOMENT, act: Act::Succeed }]);
+            }
+            NodeType::JoinAny | NodeType::JoinCollect => self.begin_join(id),
             NodeType::MapFanout => self.fan_out(id),
             _ => self.next_step(id),
         }
@@ -231,6 +241,7 @@ impl Engine {
             Act::Emit(body) => self.append(*body),
             Act::Responded { text, response } => {
                 if let Some(task) = self.tasks.get_mut(id) {
+                    task.answered();
                     (task.text, task.response) = (text, Some(response));
                 }
             }
@@ -257,93 +268,44 @@ impl Engine {
         self.schedule(id);
     }
 
-    /// Goes on with the next step of the script whose condition holds, or ends the node.
+    /// Goes on with the next step of the script whose condition holds, or with what a model without a script does, or
+    /// ends the node.
     fn next_step(&mut self, id: &NodeId) {
         let part = Arc::clone(&self.part);
         let Some(task) = self.tasks.get(id) else { return };
-        let fallback;
-        let steps = if let Some(steps) = task.script(&part.script) {
-            steps
-        } else {
-            fallback = [Step::saying(context::stand_in_text(&self.prompt(task)))];
-            &fallback
+        let (step, cursor) = match task.script(&part.script) {
+            Some(steps) => self.scripted_step(task, steps),
+            None => (self.improvised_step(id, task).map(Cow::Owned), task.cursor.next()),
         };
-        let mut cursor = task.cursor;
-        let next = loop {
-            let Some(step) = steps.get(cursor.step) else { break None };
-            if cursor.round < step.repeat && step.when.as_ref().is_none_or(|when| self.holds(task, when)) {
-                break Some(step);
-            }
-            cursor = task::Cursor { step: cursor.step + 1, round: 0 };
-        };
-        let beats = match next {
+        let beats = match step {
             Some(step) => {
-                cursor.round += 1;
                 if let Some(task) = self.tasks.get_mut(id) {
                     task.cursor = cursor;
                 }
-                self.beats_of(id, step)
+                self.beats_of(id, &step)
             }
             None => vec![Beat { delay: Duration::ZERO, act: Act::Succeed }],
         };
         self.give_beats(id, beats);
     }
 
+    /// The next step whose condition holds, and where the script stands after it.
+    fn scripted_step<'a>(&self, task: &Task, steps: &'a [Step]) -> (Option<Cow<'a, Step>>, Cursor) {
+        let mut cursor = task.cursor;
+        while let Some(step) = steps.get(cursor.step) {
+            if cursor.round < step.repeat && step.when.as_ref().is_none_or(|when| self.holds(task, when)) {
+                cursor.round += 1;
+                return (Some(Cow::Borrowed(step)), cursor);
+            }
+            cursor = cursor.next();
+        }
+        (None, cursor)
+    }
+
     fn start_child(&mut self, name: String) {
         let identity = self.identity.child(&name);
         self.children.insert(name.clone(), Child { run_id: identity.run_id(), ended: false });
         self.children_to_start.push(ChildRun { name, identity, after: self.now });
-    }
-
-    fn succeed(&mut self, id: &NodeId) {
-        let output = self.output_of(id);
-        let key = format!("runs/{}/nodes/{id}/output", self.identity.run_id());
-        let output_event = NodeOutput { node_id: id.clone(), output: artifact(key, &output) };
-        self.append(EventBody::NodeOutput(output_event));
-        self.append(EventBody::NodeSucceeded(NodeSucceeded { node_id: id.clone() }));
-        let Some(task) = self.tasks.get_mut(id) else { return };
-        (task.phase, task.output) = (Phase::Succeeded, Some(output));
-        match task.item.as_ref().map(|item| item.parent.clone()) {
-            Some(parent) => self.continue_fan_out(&parent),
-            None => self.start_ready_nodes(),
-        }
-        self.complete_when_done();
-    }
-
-    fn complete_when_done(&mut self) {
-        if self.ended || self.tasks.values().any(|task| task.phase != Phase::Succeeded) {
-            return;
-        }
-        let value = |output: &crate::api::workflow::OutputSpec| {
-            let value = NodeId::from_wire(&output.from).and_then(|id| self.tasks.get(&id)?.output.as_ref());
-            let value = value.and_then(|value| value.pointer(output.pointer.as_deref().unwrap_or_default()));
-            (output.name.clone(), value.cloned().unwrap_or(Value::Null))
-        };
-        let outputs: Map<String, Value> = self.part.plan.outputs.iter().map(value).collect();
-        let key = format!("runs/{}/outputs", self.identity.run_id());
-        let outputs = artifact(key, &Value::Object(outputs));
-        self.end(EventBody::RunCompleted(RunCompleted { plan_hash: self.part.plan.hash.clone(), outputs }));
-    }
-
-    /// A node has failed: it is tried again where its `retry` says so, otherwise the run fails with it.
-    fn fail(&mut self, id: &NodeId, failure: Failure) {
-        self.append(EventBody::NodeFailed(NodeFailed { node_id: id.clone(), error: failure.clone() }));
-        let Some(task) = self.tasks.get_mut(id) else { return };
-        task.attempts += 1;
-        // A fan-out is not begun again: its items have their own attempts.
-        let retry = spec::retry(&task.spec).filter(|_| task.spec.wire_type() != NodeType::MapFanout);
-        if let Some(retry) = retry.filter(|retry| task.attempts < retry.max_attempts) {
-            let delay = Duration::from_millis(retry.backoff_ms << (task.attempts - 1).min(10));
-            return self.give_beats(id, vec![Beat { delay, act: Act::Again }]);
-        }
-        task.phase = Phase::Failed;
-        let parent = task.item.as_ref().map(|item| item.parent.clone());
-        if let Some(parent) = parent {
-            let message = format!("item {id} failed: {}", failure.message);
-            return self.fail(&parent, Failure { message, ..failure });
-        }
-        let error = Failure { message: format!("node {id} failed: {}", failure.message), ..failure };
-        self.end(EventBody::RunFailed(RunFailed { plan_hash: self.part.plan.hash.clone(), error }));
     }
 
     fn cancel(&mut self) {
@@ -359,18 +321,6 @@ impl Engine {
         self.timers.clear();
     }
 
-    /// Every LLM request made so far with what came of it: node by node, step by step.
-    #[expect(clippy::unused_self, reason = "the interface stands before the work")]
-    pub(crate) fn step_details(&self) -> Vec<StepDetail> {
-        Vec::new()
-    }
-
-    /// The run's task list as it was written last.
-    #[expect(clippy::unused_self, reason = "the interface stands before the work")]
-    pub(crate) fn tasks(&self) -> Vec<crate::api::task::Task> {
-        Vec::new()
-    }
-
     /// How long after its start the last thing happened.
     pub(crate) fn now(&self) -> Duration {
         self.now
@@ -379,19 +329,5 @@ impl Engine {
     /// The status that the events so far fold into.
     pub(crate) fn status(&self) -> RunStatus {
         self.ledger.fold().status()
-    }
-
-    fn output_of(&self, id: &NodeId) -> Value {
-        let Some(task) = self.tasks.get(id) else { return Value::Null };
-        let output = |id: &NodeId| self.tasks.get(id).and_then(|task| task.output.clone()).unwrap_or(Value::Null);
-        match task.spec.wire_type() {
-            NodeType::JoinAll => {
-                let depends_on =
-                    self.part.plan.nodes.get(id).map(|node| node.depends_on.as_slice()).unwrap_or_default();
-                Value::Object(depends_on.iter().map(|id| (id.to_string(), output(id))).collect())
-            }
-            NodeType::MapFanout => json!({"items": task.children.iter().map(output).collect::<Vec<Value>>()}),
-            _ => task.llm_output(),
-        }
     }
 }

@@ -1,33 +1,50 @@
 //! The plan that a workflow spec compiles to.
 //!
-//! Owns the checks of a spec, the order of dependencies, the ids of a fan-out's items, and the plan's hash. Does not
-//! run anything.
+//! Owns compiling a spec, what the engine must know of a node beyond its spec, and the ids of a fan-out's items. The
+//! checks are in `shape` and `check`, the codes of what they find in `issues`, the published form in `compiled`. Does
+//! not run anything.
 //!
-//! Rule: a spec that [`Plan::compile`] accepts can be run to its end; the hash is that of the whole JSON, so two specs
-//! that differ anywhere have different hashes.
+//! What the published form leaves open is decided here: a workflow without `outputs` puts out every node that no other
+//! depends on, under its own id. A failed node fails the run at once, unless every way onward from it leads through a
+//! `join.any` or `join.collect` and no output is taken from it; then the nodes that need it fail with it, and the joins
+//! go on without it.
+//!
+//! Rule: every run of a spec that [`Plan::compile`] accepts comes to an end once its calls are answered; the hash is
+//! that of the compiled form's text, so specs that mean the same have the same hash.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::Deserialize as _;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
+use super::check::{self, Needs};
+use super::compiled;
+use super::issues::Issues;
+use super::predicate::Condition;
+use super::shape;
 use crate::api::ids::{NodeId, PlanHash};
 use crate::api::plan::Issue;
 use crate::api::run::NodeType;
-
-use super::spec::placeholders;
-use super::template;
 use crate::api::workflow::{InputSpec, NodeSpec, OutputSpec, Workflow};
 
-/// A node of a plan: its spec and what it depends on.
+pub(crate) use super::check::ITEM_SEPARATOR;
+pub(crate) use super::compiled::hex;
+
+/// A node of a plan: its spec and what follows from the others'.
 #[derive(Debug, Clone)]
 pub(crate) struct PlanNode {
     pub(crate) id: NodeId,
-    pub(crate) spec: NodeSpec,
-    /// Named dependencies and those that `{{…}}` and `items_from` make, without duplicates.
+    pub(crate) spec: Arc<NodeSpec>,
+    /// Named dependencies and those that `{{…}}`, items and values make, without duplicates.
     pub(crate) depends_on: Vec<NodeId>,
+    /// The nodes that depend on it.
+    pub(crate) dependents: Vec<NodeId>,
+    /// Of a join: which dependencies count.
+    pub(crate) condition: Option<Condition>,
+    /// Whether the run can go on when it fails.
+    pub(crate) may_fail: bool,
 }
 
 /// A spec that was checked and can be run.
@@ -42,259 +59,124 @@ pub(crate) struct Plan {
     pub(crate) outputs: Vec<OutputSpec>,
 }
 
-fn issue(path: impl Into<String>, message: impl Into<String>) -> Issue {
-    Issue { code: "INVALID_FIELD".to_owned(), path: path.into(), message: message.into() }
-}
-
-/// Node types whose execution is written; every other type needs a script that says what it does.
-const EXECUTED: &[&str] = &["llm", "llm.responses", "join.all", "map.fanout"];
-
 impl Plan {
-    /// Checks a spec and orders its nodes.
+    /// Checks a spec and works out what its nodes need. Any JSON may be given.
     ///
     /// # Errors
-    /// Everything that is wrong with it. `scripted` says whether a script tells what the node of an id does.
+    /// Everything that is wrong with it; never an empty list. `scripted` says whether a script tells what the node of
+    /// an id does.
     pub(crate) fn compile(json: &Value, scripted: &dyn Fn(&str) -> bool) -> Result<Self, Vec<Issue>> {
-        Self::compile_first(json, scripted).map_err(|issue| vec![issue])
+        let mut issues = Issues::default();
+        let held = shape::workflow(json, &mut issues);
+        let workflow = Workflow::deserialize(held).unwrap_or_else(|error| {
+            issues.malformed("INVALID_FIELD", "$", error.to_string());
+            Workflow::default()
+        });
+        let needs = check::check(&workflow, scripted, &mut issues);
+        issues.into_result()?;
+        Self::of(workflow, needs).ok_or_else(|| {
+            // Everything that could be missing was checked.
+            let message = "the plan cannot be hashed".to_owned();
+            vec![Issue { code: "INVALID_FIELD".to_owned(), path: "$".to_owned(), message }]
+        })
     }
 
-    /// The plan in the published compiled form, in canonical order; its text is what the hash is of.
+    fn of(workflow: Workflow, needs: Vec<Needs>) -> Option<Self> {
+        let ids: HashMap<&str, usize> = workflow.nodes.iter().map(|node| node.id.as_str()).zip(0..).collect();
+        let order = check::order(&ids, &needs);
+        let mut nodes = IndexMap::with_capacity(needs.len());
+        for (spec, needs) in workflow.nodes.into_iter().zip(needs) {
+            let id = NodeId::from_wire(&spec.id)?;
+            let depends_on = needs.depends_on.iter().map(|name| NodeId::from_wire(name)).collect::<Option<_>>()?;
+            let spec = Arc::new(spec);
+            let node = PlanNode {
+                id: id.clone(),
+                spec,
+                depends_on,
+                dependents: Vec::new(),
+                condition: needs.condition,
+                may_fail: false,
+            };
+            nodes.insert(id, node);
+        }
+        link(&mut nodes);
+        let outputs = if workflow.outputs.is_empty() { leaves(&nodes) } else { workflow.outputs };
+        for index in order.into_iter().rev() {
+            let node = &nodes[index];
+            let absorbs = |id: &NodeId| {
+                let node = &nodes[id];
+                node.may_fail || matches!(node.spec.wire_type(), NodeType::JoinAny | NodeType::JoinCollect)
+            };
+            let wanted = outputs.iter().any(|output| output.from == node.id.as_str());
+            nodes[index].may_fail = !wanted && !node.dependents.is_empty() && node.dependents.iter().all(absorbs);
+        }
+        let mut plan = Self {
+            hash: PlanHash::from_wire("0")?,
+            json: Value::Null,
+            model: workflow.model,
+            max_parallelism: workflow.max_parallelism.map_or(usize::MAX, |most| most as usize),
+            inputs: workflow.inputs,
+            nodes,
+            outputs,
+        };
+        plan.json = compiled::json(&plan, workflow.name.as_deref());
+        plan.hash = compiled::hash(&plan.json)?;
+        Some(plan)
+    }
+
+    /// The plan in the published compiled form, keys sorted; the hash is that of its text without spaces.
     pub(crate) fn json(&self) -> &Value {
         &self.json
     }
 
-    fn compile_first(json: &Value, scripted: &dyn Fn(&str) -> bool) -> Result<Self, Issue> {
-        let spec = Workflow::deserialize(json).map_err(|error| issue("$", error.to_string()))?;
-        if let Some(kind) = spec.kind.as_deref().filter(|kind| *kind != "workflow") {
-            return Err(issue("$.kind", format!("is {kind:?}; only \"workflow\" is known")));
+    /// The spec of the node with this id; of a fan-out's item, that of the subnode.
+    pub(crate) fn spec_of(&self, id: &str) -> Option<&NodeSpec> {
+        if let Some(node) = NodeId::from_wire(id).and_then(|id| self.nodes.get(&id)) {
+            return Some(&node.spec);
         }
-        if spec.nodes.is_empty() {
-            return Err(issue("$.nodes", "is empty; a workflow needs at least one node"));
-        }
-        let mut nodes = IndexMap::new();
-        for (index, node) in spec.nodes.iter().enumerate() {
-            let path = format!("$.nodes[{index}]");
-            let id = NodeId::parse(&node.id).map_err(|error| issue(format!("{path}.id"), error.to_string()))?;
-            check_node(node, &path, spec.model.as_deref(), scripted)?;
-            let depends_on = dependencies(node, &spec, &path)?;
-            if nodes.insert(id.clone(), PlanNode { id, spec: node.clone(), depends_on }).is_some() {
-                return Err(issue(format!("{path}.id"), format!("{:?} is the id of two nodes", node.id)));
-            }
-        }
-        for (index, output) in spec.outputs.iter().enumerate() {
-            if !nodes.keys().any(|id| id.as_str() == output.from) {
-                let path = format!("$.outputs[{index}].from");
-                return Err(issue(path, format!("{:?} is no node of this workflow", output.from)));
-            }
-        }
-        check_item_ids(&nodes)?;
-        check_acyclic(&nodes)?;
-        Ok(Self {
-            hash: hash(json)?,
-            json: canonical(json),
-            model: spec.model,
-            max_parallelism: spec.max_parallelism.map_or(usize::MAX, |most| most as usize).max(1),
-            inputs: spec.inputs,
-            nodes,
-            outputs: spec.outputs,
-        })
+        let (parent, _) = id.rsplit_once(ITEM_SEPARATOR)?;
+        self.spec_of(parent)?.subnode.as_deref()
     }
 
     /// The type of a node as snapshots name it; of a fan-out's item, the type of its subnode.
     pub(crate) fn type_of(&self, id: &NodeId) -> Option<NodeType> {
-        if let Some(node) = self.nodes.get(id) {
-            return Some(node.spec.wire_type());
-        }
-        let (parent, _) = id.as_str().rsplit_once(ITEM_SEPARATOR)?;
-        let parent = self.nodes.iter().find(|(id, _)| id.as_str() == parent)?.1;
-        Some(parent.spec.subnode.as_ref()?.wire_type())
+        self.spec_of(id.as_str()).map(NodeSpec::wire_type)
+    }
+
+    /// Every spec of the plan, each subnode behind the node that it stands in.
+    pub(crate) fn specs(&self) -> impl Iterator<Item = &NodeSpec> + Clone {
+        self.nodes.values().flat_map(|node| std::iter::successors(Some(&*node.spec), |spec| spec.subnode.as_deref()))
+    }
+
+    /// The model that a node asks, as the spec has it.
+    pub(crate) fn model_of<'a>(&'a self, spec: &'a NodeSpec) -> Option<&'a str> {
+        spec.model.as_deref().or(self.model.as_deref())
     }
 }
-
-/// What stands between a fan-out's id and an item's number in the id of the item's node. It keeps to the published
-/// pattern of node ids, so an item can wait for tool results like any other node.
-pub(crate) const ITEM_SEPARATOR: &str = "__";
-
-/// Leaves room, within the 64 characters of an id, for the separator and the number of an item.
-const LONGEST_FAN_OUT_ID: usize = 56;
 
 /// The id of the node that works on item `index` of the fan-out `parent`.
 pub(crate) fn item_id(parent: &NodeId, index: usize) -> Option<NodeId> {
     NodeId::from_wire(&format!("{parent}{ITEM_SEPARATOR}{index}"))
 }
 
-fn check_node(node: &NodeSpec, path: &str, model: Option<&str>, scripted: &dyn Fn(&str) -> bool) -> Result<(), Issue> {
-    if !EXECUTED.contains(&node.node_type.as_str()) && !scripted(&node.id) {
-        return Err(issue(
-            format!("{path}.type"),
-            format!("{:?} cannot be run by this simulator; it runs {}", node.node_type, EXECUTED.join(", ")),
-        ));
-    }
-    if node.wire_type() == NodeType::LlmResponses && node.model.is_none() && model.is_none() {
-        return Err(issue(format!("{path}.model"), "is missing, and the workflow names none"));
-    }
-    if node.wire_type() == NodeType::MapFanout {
-        let subnode = node.subnode.as_deref().ok_or_else(|| issue(format!("{path}.subnode"), "is missing"))?;
-        if subnode.wire_type() != NodeType::LlmResponses {
-            return Err(issue(format!("{path}.subnode.type"), "must be \"llm\""));
+fn link(nodes: &mut IndexMap<NodeId, PlanNode>) {
+    for index in 0..nodes.len() {
+        let (id, needed) = (nodes[index].id.clone(), nodes[index].depends_on.clone());
+        for needed in needed {
+            if let Some(node) = nodes.get_mut(&needed) {
+                node.dependents.push(id.clone());
+            }
         }
-        if node.items_from.is_some() == node.items_from_input.is_some() {
-            return Err(issue(path, "needs one of items_from and items_from_input"));
-        }
-        NodeId::parse(&subnode.id).map_err(|error| issue(format!("{path}.subnode.id"), error.to_string()))?;
-        return check_node(subnode, &format!("{path}.subnode"), model, scripted);
-    }
-    Ok(())
-}
-
-fn dependencies(node: &NodeSpec, spec: &Workflow, path: &str) -> Result<Vec<NodeId>, Issue> {
-    let is_node = |name: &str| spec.nodes.iter().any(|other| other.id == name);
-    let is_input = |name: &str| spec.inputs.iter().any(|input| input.name == name);
-    let mut found: Vec<NodeId> = Vec::new();
-    let mut add = |name: &str| {
-        if let Some(id) = NodeId::from_wire(name).filter(|id| !found.contains(id)) {
-            found.push(id);
-        }
-    };
-    for name in node.depends_on.iter().chain(&node.items_from) {
-        if !is_node(name) {
-            return Err(issue(path, format!("depends on {name:?}, which is no node of this workflow")));
-        }
-        add(name);
-    }
-    if let Some(name) = node.items_from_input.as_deref().filter(|name| !is_input(name)) {
-        return Err(issue(format!("{path}.items_from_input"), format!("{name:?} is no input of this workflow")));
-    }
-    for name in placeholders(node) {
-        if is_node(&name) {
-            add(&name);
-        } else if !(is_input(&name) || node.subnode.is_some() && template::is_of_item(&name)) {
-            return Err(issue(path, format!("{{{{{name}}}}} names no node and no input of this workflow")));
-        }
-    }
-    Ok(found)
-}
-
-/// The ids of a fan-out's items must keep to the published form and be nobody else's.
-fn check_item_ids(nodes: &IndexMap<NodeId, PlanNode>) -> Result<(), Issue> {
-    let fan_outs = nodes.values().filter(|node| node.spec.wire_type() == NodeType::MapFanout);
-    for (id, fan_out) in fan_outs.flat_map(|fan_out| nodes.keys().map(move |id| (id, &fan_out.id))) {
-        if fan_out.as_str().len() > LONGEST_FAN_OUT_ID {
-            let message = format!("{fan_out}: the id of a fan-out has at most {LONGEST_FAN_OUT_ID} characters");
-            return Err(issue("$.nodes", message));
-        }
-        if id.as_str().strip_prefix(fan_out.as_str()).is_some_and(|rest| rest.starts_with(ITEM_SEPARATOR)) {
-            return Err(issue("$.nodes", format!("{id} is the id of an item of the fan-out {fan_out}; rename it")));
-        }
-    }
-    Ok(())
-}
-
-fn check_acyclic(nodes: &IndexMap<NodeId, PlanNode>) -> Result<(), Issue> {
-    let mut done: Vec<&NodeId> = Vec::new();
-    while done.len() < nodes.len() {
-        let ready = nodes
-            .values()
-            .find(|node| !done.contains(&&node.id) && node.depends_on.iter().all(|id| done.contains(&id)));
-        let Some(node) = ready else {
-            let stuck: Vec<&str> = nodes.keys().filter(|id| !done.contains(id)).map(NodeId::as_str).collect();
-            return Err(issue("$.nodes", format!("these wait for each other: {}", stuck.join(", "))));
-        };
-        done.push(&node.id);
-    }
-    Ok(())
-}
-
-/// SHA-256 of the spec's canonical JSON: keys sorted, no spaces.
-fn hash(json: &Value) -> Result<PlanHash, Issue> {
-    let text = canonical(json).to_string();
-    let digest = hex(&Sha256::digest(text.as_bytes()));
-    PlanHash::parse(&digest).map_err(|error| issue("$", error.to_string()))
-}
-
-fn canonical(json: &Value) -> Value {
-    match json {
-        Value::Object(map) => {
-            let sorted: BTreeMap<&String, &Value> = map.iter().collect();
-            Value::Object(sorted.into_iter().map(|(key, value)| (key.clone(), canonical(value))).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
-        other => other.clone(),
     }
 }
 
-/// Lowercase hex digits of `bytes`.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+/// What a workflow puts out that does not say it.
+fn leaves(nodes: &IndexMap<NodeId, PlanNode>) -> Vec<OutputSpec> {
+    let last = nodes.values().filter(|node| node.dependents.is_empty());
+    let output =
+        |node: &PlanNode| OutputSpec { name: node.id.to_string(), from: node.id.to_string(), ..OutputSpec::default() };
+    last.map(output).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn compile(json: &Value) -> Result<Plan, Issue> {
-        Plan::compile(json, &|_| false).map_err(|mut issues| issues.remove(0))
-    }
-
-    #[test]
-    fn naming_a_node_in_a_text_makes_it_a_dependency() {
-        let plan = compile(&json!({"model": "m", "inputs": [{"name": "topic"}], "nodes": [
-            {"id": "a", "type": "llm", "user": "about {{topic}}"},
-            {"id": "b", "type": "llm", "system": "be brief", "user": "sum up {{ a }} and {{a}}"},
-        ]}))
-        .unwrap();
-        let depends: Vec<&str> = plan.nodes[1].depends_on.iter().map(NodeId::as_str).collect();
-        assert_eq!(depends, ["a"]);
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_spec_is_said_with_its_place() {
-        let llm = |id: &str, user: &str| json!({"id": id, "type": "llm", "user": user});
-        let cases = [
-            (json!({"nodes": [{"id": "a", "type": "llm"}]}), "$.nodes[0].model"),
-            (json!({"model": "m", "nodes": []}), "$.nodes"),
-            (json!({"model": "m", "nodes": [llm("A", "")]}), "$.nodes[0].id"),
-            (json!({"model": "m", "nodes": [llm("a", ""), llm("a", "")]}), "id of two nodes"),
-            (json!({"model": "m", "nodes": [llm("a", "{{b}}"), llm("b", "{{a}}")]}), "wait for each other: a, b"),
-            (json!({"model": "m", "nodes": [llm("a", "{{nobody}}")]}), "{{nobody}} names no node"),
-            (json!({"model": "m", "nodes": [{"id": "a", "type": "route.switch"}]}), "cannot be run"),
-            (
-                json!({"model": "m", "inputs": [{"name": "l"}], "nodes": [llm("f__0", ""), {"id": "f",
-                    "type": "map.fanout", "items_from_input": "l", "subnode": llm("s", "")}]}),
-                "f__0 is the id of an item",
-            ),
-            (json!({"model": "m", "nodes": [llm("a", "")], "outputs": [{"name": "x", "from": "b"}]}), "outputs[0]"),
-        ];
-        for (spec, expected) in cases {
-            let message = compile(&spec).unwrap_err().to_string();
-            assert!(message.contains(expected), "{message:?} should contain {expected:?}");
-        }
-    }
-
-    #[test]
-    fn the_hash_depends_on_every_field_and_on_no_order_of_keys() {
-        let one = compile(&json!({"model": "m", "nodes": [{"id": "a", "type": "llm"}]})).unwrap();
-        let same = compile(&json!({"nodes": [{"type": "llm", "id": "a"}], "model": "m"})).unwrap();
-        let other = compile(&json!({"model": "m", "nodes": [{"id": "a", "type": "llm"}], "unread": 1})).unwrap();
-        assert_eq!(one.hash, same.hash);
-        assert_ne!(one.hash, other.hash);
-    }
-
-    #[test]
-    fn the_item_of_a_fan_out_has_an_id_of_the_published_form_and_its_subnodes_type() {
-        let plan = compile(&json!({"model": "m", "inputs": [{"name": "files"}], "nodes": [
-            {"id": "fan", "type": "map.fanout", "items_from_input": "files",
-             "subnode": {"id": "one", "type": "llm", "user": "read {{item}}"}},
-        ]}))
-        .unwrap();
-        let id = item_id(&NodeId::parse("fan").unwrap(), 12).unwrap();
-        assert!(NodeId::parse(id.as_str()).is_ok());
-        assert_eq!(plan.type_of(&id), Some(NodeType::LlmResponses));
-    }
-}
+mod tests;

@@ -8,15 +8,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use crate::api::event::{self, Decoded, Event};
 use crate::api::ids::RunId;
+use crate::api::plan::Issue;
 use crate::api::run::RunSnapshot;
+use crate::api::step::StepDetail;
+use crate::api::task::Task;
 use crate::api::tool::{PendingTools, ToolResultsRequest};
 
 use super::engine::Engine;
 use super::identity::Identity;
 use super::ledger::Clock;
+use super::part::{Part, RunRequest};
 use super::scenario::Scenario;
 
 /// How a scenario is played.
@@ -41,6 +46,10 @@ pub struct PlayedRun {
     pub snapshot: RunSnapshot,
     /// What it still waits for.
     pub pending: PendingTools,
+    /// The requests to its models, with what came of them.
+    pub steps: Vec<StepDetail>,
+    /// Its task list.
+    pub tasks: Vec<Task>,
 }
 
 impl PlayedRun {
@@ -70,15 +79,41 @@ struct Played {
 pub fn play(
     scenario: &Scenario,
     config: PlayConfig,
+    answer: impl FnMut(&PendingTools) -> Option<(Duration, ToolResultsRequest)>,
+) -> Vec<PlayedRun> {
+    play_part(scenario.part(), scenario.name(), &|name| scenario.child(name), config, answer)
+}
+
+/// Plays a spec as it is sent, with stand-in models that have no script; `answer` is that of [`play`].
+///
+/// # Errors
+/// Everything that is wrong with the spec, or else with the input.
+pub fn play_spec(
+    spec: &Value,
+    input: Map<String, Value>,
+    config: PlayConfig,
+    answer: impl FnMut(&PendingTools) -> Option<(Duration, ToolResultsRequest)>,
+) -> Result<PlayedRun, Vec<Issue>> {
+    let part = Part::from_request(spec, &RunRequest { input, ..RunRequest::default() })?;
+    let runs = play_part(Arc::new(part), "spec", &|_| None, config, answer);
+    // There is one, because without a script nothing starts another.
+    runs.into_iter().next().ok_or_else(Vec::new)
+}
+
+fn play_part(
+    part: Arc<Part>,
+    name: &str,
+    child: &dyn Fn(&str) -> Option<Arc<Part>>,
+    config: PlayConfig,
     mut answer: impl FnMut(&PendingTools) -> Option<(Duration, ToolResultsRequest)>,
 ) -> Vec<PlayedRun> {
-    let identity = Identity::new(config.seed, 0, scenario.name());
-    let engine = Engine::start(scenario.part(), identity, None, Clock::From(config.start));
+    let identity = Identity::new(config.seed, 0, name);
+    let engine = Engine::start(part, identity, None, Clock::From(config.start));
     let mut runs = vec![Played { engine, begun: Duration::ZERO, parent: None, told_parent: true }];
     let mut now = Duration::ZERO;
     let within = |time: Duration| config.until.is_none_or(|until| time <= until);
     loop {
-        start_children(scenario, &mut runs, now, config.start);
+        start_children(child, &mut runs, now, config.start);
         tell_parents(&mut runs, now);
         let due = runs.iter().filter_map(|run| Some(run.begun + run.engine.next_due()?)).min();
         if let Some(due) = due {
@@ -106,11 +141,16 @@ pub fn play(
     runs.iter().map(PlayedRun::of).collect()
 }
 
-fn start_children(scenario: &Scenario, runs: &mut Vec<Played>, now: Duration, start: Timestamp) {
+fn start_children(
+    part_of: &dyn Fn(&str) -> Option<Arc<Part>>,
+    runs: &mut Vec<Played>,
+    now: Duration,
+    start: Timestamp,
+) {
     let mut started = Vec::new();
     for (index, run) in runs.iter_mut().enumerate() {
         for child in run.engine.take_children() {
-            started.extend(scenario.child(&child.name).map(|part| (index, part, child.identity, run.engine.run_id())));
+            started.extend(part_of(&child.name).map(|part| (index, part, child.identity, run.engine.run_id())));
         }
     }
     for (parent, part, identity, parent_id) in started {
@@ -142,6 +182,8 @@ impl PlayedRun {
             lines: ledger.lines(0, usize::MAX, true).0,
             snapshot: ledger.fold().snapshot(),
             pending: ledger.fold().pending(),
+            steps: run.engine.step_details(),
+            tasks: run.engine.tasks(),
         }
     }
 }

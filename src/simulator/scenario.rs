@@ -26,6 +26,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::emitted::{self, Origin};
+use super::issues::Issues;
 use super::part::{self, Part};
 use super::plan::Plan;
 use super::script::{Cancel, Script, Step};
@@ -199,12 +200,26 @@ impl Scenario {
 
 /// Checks the file of one run.
 fn check(file: PartFile, children: &[String]) -> Result<Part, Issue> {
-    let plan = Plan::compile(&file.spec, &|id| file.script.contains_key(id)).map_err(part::in_file)?;
-    let input = part::given(&plan, file.input).map_err(part::in_file)?;
+    let plan = Plan::compile(&file.spec, &|id| file.script.contains_key(id)).map_err(in_file)?;
+    let mut issues = Issues::default();
+    let input = part::with_defaults(&plan, file.input, &mut issues);
+    issues.into_result().map_err(in_file)?;
     for (node, steps) in &file.script {
         check_script(&plan, node, steps, children)?;
     }
-    Ok(Part { script: file.script, cancel: file.cancel, ..Part::new(Arc::new(plan), input) })
+    Ok(Part::scripted(Arc::new(plan), input, file.script, file.cancel))
+}
+
+/// The first of several issues, its place as a scenario file has it, and how many more there are.
+fn in_file(issues: Vec<Issue>) -> Issue {
+    let more = issues.len().saturating_sub(1);
+    let Some(first) = issues.into_iter().next() else { return Issue::default() };
+    let path = match first.path.strip_prefix('$').unwrap_or(&first.path) {
+        input if input.starts_with(".input") => input[1..].to_owned(),
+        of_spec => format!("spec{of_spec}"),
+    };
+    let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+    Issue { code: String::new(), path, message: format!("{}{more}", first.message) }
 }
 
 fn issue(path: &str, message: impl Into<String>) -> Issue {
@@ -213,11 +228,15 @@ fn issue(path: &str, message: impl Into<String>) -> Issue {
 
 fn check_script(plan: &Plan, node: &str, steps: &[Step], children: &[String]) -> Result<(), Issue> {
     let base = node.split('#').next().unwrap_or(node);
-    let specs = plan.nodes.values().flat_map(|node| std::iter::once(&node.spec).chain(node.spec.subnode.as_deref()));
+    let specs = plan.specs();
     let Some(spec) = specs.clone().find(|spec| spec.id == base) else {
         let known: Vec<&str> = specs.map(|spec| spec.id.as_str()).collect();
         return Err(issue(&format!("script.{node}"), format!("names no node; the nodes are {}", known.join(", "))));
     };
+    if spec::runs_by_itself(spec) {
+        let message = format!("a {} runs by itself: there is nothing for a script to say", spec.node_type);
+        return Err(issue(&format!("script.{node}"), message));
+    }
     for (index, step) in steps.iter().enumerate() {
         let path = format!("script.{node}[{index}]");
         if step.piece == 0 || step.repeat == 0 {
@@ -253,7 +272,7 @@ fn check_script(plan: &Plan, node: &str, steps: &[Step], children: &[String]) ->
 /// Whether an event of the script is one: its names stand for an id, which fits wherever a text does.
 fn try_event(plan: &Plan, node: &str, event: &Value) -> Result<(), String> {
     let run_id = RunId::random();
-    let text = template::render(&event.to_string(), |_| Some(run_id.to_string()));
+    let text = template::render(&event.to_string(), usize::MAX, |_| Some(run_id.to_string()));
     let event: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     let node = NodeId::parse(node).map_err(|error| error.to_string())?;
     emitted::body(&event, Origin { run_id, plan_hash: &plan.hash, node: &node }).map(|_| ())

@@ -55,6 +55,9 @@ pub(crate) struct Step {
     /// Other events and child runs, after the calls that the server executes.
     #[serde(default)]
     pub(crate) emit: Vec<EmitScript>,
+    /// Its texts stand as they are, `{{…}}` in them included: they were made when they were needed.
+    #[serde(skip)]
+    pub(crate) literal: bool,
 }
 
 fn default_after_ms() -> u64 {
@@ -74,9 +77,10 @@ fn default_piece() -> usize {
 }
 
 impl Step {
-    /// A step that only says something, for nodes that have no script.
+    /// A step that only says something, letter for letter, for nodes that have no script.
     pub(crate) fn saying(text: String) -> Self {
         Self {
+            literal: true,
             after_ms: default_after_ms(),
             when: None,
             repeat: default_repeat(),
@@ -153,6 +157,14 @@ pub(crate) struct CallScript {
     /// The server's error.
     #[serde(default)]
     pub(crate) error: Option<String>,
+}
+
+impl CallScript {
+    /// A call for a node that has no script; with a result where the server executes it.
+    pub(crate) fn calling(name: &str, arguments: Value, result: Option<Value>) -> Self {
+        let (name, arguments) = (name.to_owned(), Some(arguments));
+        Self { name, id: None, arguments, after_ms: default_after_ms(), result, error: None }
+    }
 }
 
 /// An event of another kind, or a child run.

@@ -1,8 +1,10 @@
-//! The simulator, held to `wire/README.md`: every built-in scenario played to its end, and the server over real HTTP.
+//! The simulator, held to `wire/README.md`: every built-in scenario and any other spec played to its end, and the server
+//! over real HTTP.
 
 mod bench;
 mod compile;
 mod create;
 mod http;
 mod scenarios;
+mod specs;
 mod steps;

@@ -124,6 +124,9 @@ impl Engine {
             let user_answer = UserAnswer { step, request_id, tool_call, answer, is_freeform };
             self.append(EventBody::NodeUserAnswer(NodeUserAnswer { node_id: id.clone(), user_answer }));
         }
+        if record.error.is_none() {
+            self.note_result(id, &record.call);
+        }
         if let Some(task) = self.tasks.get_mut(id) {
             task.results.push(record);
         }

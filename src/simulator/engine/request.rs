@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::api::event::{
     Delta, DeltaKind, EventBody, LlmCall, NodeLlmCall, NodeOutputDelta, NodeToolCall, SteppedToolCall, Usage,
@@ -25,16 +25,16 @@ use crate::api::workflow::ToolMode;
 const CHARACTERS_OF_A_TOKEN: usize = 4;
 
 /// What is the same in all beats of a request.
-struct Asked<'a> {
+pub(super) struct Asked<'a> {
     node: &'a NodeId,
-    request: Request,
-    provider: Provider,
-    model: String,
-    response_id: String,
-    streams: bool,
-    step: &'a Step,
-    text: String,
-    calls: Vec<(ToolCall, &'a CallScript)>,
+    pub(super) request: Request,
+    pub(super) provider: Provider,
+    pub(super) model: String,
+    pub(super) response_id: String,
+    pub(super) streams: bool,
+    pub(super) step: &'a Step,
+    pub(super) text: String,
+    pub(super) calls: Vec<(ToolCall, &'a CallScript)>,
 }
 
 impl Engine {
@@ -47,9 +47,13 @@ impl Engine {
             let asked = self.ask(id, task, step);
             let usage = self.usage(task, &asked);
             silence = asked.silence();
-            beats = asked.beats(usage, &spec::tool_mode(&task.spec), |value| self.render_value(task, value));
+            beats = asked.beats(usage, &spec::tool_mode(&task.spec), |value| {
+                if step.literal { value.clone() } else { self.render_value(task, value) }
+            });
+            let record = self.record(task, &asked, usage);
             if let Some(task) = self.tasks.get_mut(id) {
                 task.requests += 1;
+                task.steps.push(record);
             }
         }
         // What is left to somebody outside comes after everything that the server does by itself.
@@ -73,8 +77,9 @@ impl Engine {
     }
 
     fn ask<'a>(&self, id: &'a NodeId, task: &Task, step: &'a Step) -> Asked<'a> {
-        let named = step.model.as_ref().or(task.spec.model.as_ref()).or(self.part.plan.model.as_ref());
-        let model = named.cloned().unwrap_or_else(|| "stand-in".to_owned());
+        let fan_out = task.item.as_ref().and_then(|item| Some(&*self.tasks.get(&item.parent)?.spec));
+        let named = step.model.as_deref().or_else(|| self.part.model_of(&task.spec, fan_out));
+        let model = named.unwrap_or("stand-in").to_owned();
         let provider = prices::provider(&model);
         let request = Request { step: task.requests, id: self.identity.request_id(id.as_str(), task.requests) };
         let calls = step.calls.iter().enumerate().filter_map(|(index, script)| {
@@ -82,7 +87,7 @@ impl Engine {
             let call = ToolCall {
                 id: scripted.or_else(|| self.identity.call_id(&provider, request.id, index))?,
                 name: ToolName::from_wire(&script.name)?,
-                arguments: Some(self.arguments(task, script)),
+                arguments: Some(self.arguments(task, script, step.literal)),
             };
             Some((call, script))
         });
@@ -93,15 +98,21 @@ impl Engine {
             response_id: self.identity.response_id(&provider, request.id),
             provider,
             model,
-            streams: task.spec.stream.unwrap_or(true),
+            streams: self.part.stream || spec::streams(&task.spec),
             step,
-            text: self.render(task, step.text.as_deref().unwrap_or_default()),
+            text: match step.text.as_deref().unwrap_or_default() {
+                text if step.literal => text.to_owned(),
+                text => self.render(task, text),
+            },
         }
     }
 
-    fn arguments(&self, task: &Task, script: &CallScript) -> String {
-        let value = self.render_value(task, script.arguments.as_ref().unwrap_or(&json!({})));
-        text_of(&value)
+    fn arguments(&self, task: &Task, script: &CallScript, literal: bool) -> String {
+        match &script.arguments {
+            None => "{}".to_owned(),
+            Some(arguments) if literal => text_of(arguments),
+            Some(arguments) => text_of(&self.render_value(task, arguments)),
+        }
     }
 
     /// Tokens as the script says, else estimated: what was read grows with every result.
@@ -133,8 +144,7 @@ impl Asked<'_> {
             beats.push(Beat::now(Act::Fail(failure.clone())));
             return beats;
         }
-        let stop_reason = if self.calls.is_empty() { "end_turn" } else { "tool_use" };
-        beats.push(self.llm_call(stop_reason, usage));
+        beats.push(self.llm_call(self.stop_reason(), usage));
         let response = self.response(usage);
         beats.push(Beat::now(Act::Responded { text: self.text.clone(), response }));
         for (call, _) in &self.calls {
@@ -154,6 +164,11 @@ impl Asked<'_> {
             beats.push(Beat::now(Act::Wait { request: self.request, calls: outside }));
         }
         beats
+    }
+
+    /// Why the model stops where nothing fails.
+    pub(super) fn stop_reason(&self) -> &'static str {
+        if self.calls.is_empty() { "end_turn" } else { "tool_use" }
     }
 
     fn response(&self, usage: Option<Usage>) -> Response {

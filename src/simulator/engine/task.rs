@@ -3,15 +3,18 @@
 //! Owns plain state; the engine moves it. Rule: at most one timer is set for a task at any time, for its first beat.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::api::event::{EventBody, Failure, Usage};
 use crate::api::ids::{NodeId, RequestId, RunId};
+use crate::api::run::NodeType;
 use crate::api::tool::ToolCall;
 
 use super::super::script::{Script, Step};
+use super::record::StepRecord;
 use crate::api::workflow::NodeSpec;
 
 /// Where a task stands.
@@ -30,6 +33,11 @@ pub(super) enum Phase {
 }
 
 impl Phase {
+    /// Whether it has come to its end.
+    pub(super) fn has_ended(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+
     /// Whether it counts against `max_parallelism`.
     pub(super) fn holds_slot(self) -> bool {
         matches!(self, Self::Active | Self::Waiting)
@@ -109,7 +117,29 @@ pub(super) struct CallRecord {
 pub(super) struct Item {
     pub(super) parent: NodeId,
     pub(super) index: usize,
-    pub(super) value: Value,
+    pub(super) value: Arc<Value>,
+}
+
+/// How far a fan-out is with its items.
+#[derive(Debug, Default)]
+pub(super) struct FanOut {
+    /// The nodes of its items.
+    pub(super) children: Vec<NodeId>,
+    /// The first of them that has not begun.
+    pub(super) next: usize,
+    /// How many of them have begun and not ended.
+    pub(super) at_work: usize,
+    /// Why it fails once these have ended.
+    pub(super) failure: Option<Failure>,
+}
+
+/// What a join has decided on.
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// The dependencies that it takes.
+    pub(super) taken: Vec<NodeId>,
+    /// Why it waits no longer.
+    pub(super) reason: &'static str,
 }
 
 /// The next step of the script, and how often it was played already.
@@ -119,10 +149,17 @@ pub(super) struct Cursor {
     pub(super) round: u32,
 }
 
+impl Cursor {
+    /// The step after this one.
+    pub(super) fn next(self) -> Self {
+        Self { step: self.step + 1, round: 0 }
+    }
+}
+
 /// A node, or the node of one item of a fan-out.
 #[derive(Debug)]
 pub(super) struct Task {
-    pub(super) spec: NodeSpec,
+    pub(super) spec: Arc<NodeSpec>,
     pub(super) item: Option<Item>,
     pub(super) phase: Phase,
     pub(super) cursor: Cursor,
@@ -133,14 +170,22 @@ pub(super) struct Task {
     pub(super) results: Vec<CallRecord>,
     pub(super) text: String,
     pub(super) response: Option<Response>,
-    pub(super) output: Option<Value>,
-    /// A fan-out's items.
-    pub(super) children: Vec<NodeId>,
+    pub(super) output: Option<Arc<Value>>,
+    /// The length of the output as JSON.
+    pub(super) output_bytes: usize,
+    /// Its place among the tasks that have ended, by the time of their ends.
+    pub(super) ended_as: u64,
+    /// Why it has failed.
+    pub(super) failure: Option<Failure>,
+    pub(super) fan_out: FanOut,
+    pub(super) choice: Option<Choice>,
+    /// The requests to its model.
+    pub(super) steps: Vec<StepRecord>,
     pub(super) awaits_child: Option<RunId>,
 }
 
 impl Task {
-    pub(super) fn of_node(spec: NodeSpec) -> Self {
+    pub(super) fn of_node(spec: Arc<NodeSpec>) -> Self {
         Self {
             spec,
             item: None,
@@ -153,13 +198,18 @@ impl Task {
             text: String::new(),
             response: None,
             output: None,
-            children: Vec::new(),
+            output_bytes: 0,
+            ended_as: 0,
+            failure: None,
+            fan_out: FanOut::default(),
+            choice: None,
+            steps: Vec::new(),
             awaits_child: None,
         }
     }
 
-    pub(super) fn of_item(spec: NodeSpec, parent: NodeId, index: usize, value: Value) -> Self {
-        Self { item: Some(Item { parent, index, value }), ..Self::of_node(spec) }
+    pub(super) fn of_item(spec: Arc<NodeSpec>, parent: NodeId, index: usize, value: Value) -> Self {
+        Self { item: Some(Item { parent, index, value: Arc::new(value) }), ..Self::of_node(spec) }
     }
 
     /// Its steps: an item's own where the script has some, else those of its node.
@@ -184,6 +234,9 @@ impl Task {
             if let Some(usage) = &response.usage {
                 output["usage"] = json!(usage);
             }
+        }
+        if self.spec.wire_type() == NodeType::RouteSwitch {
+            output["route"] = json!(self.text.trim());
         }
         output
     }
