@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::error::Error;
+use super::error::{Error, TransportError, TransportKind};
 
 /// How often a read is tried in all.
 pub const ATTEMPTS: u32 = 3;
@@ -47,22 +47,34 @@ pub fn after(attempts: u32, error: &Error, jitter: f64) -> Option<Duration> {
     (attempts < ATTEMPTS && error.is_retryable() && patient).then(|| delay(attempts, error.retry_after(), jitter))
 }
 
-/// Attempts `what`, and again while that may help. The error is that of the last attempt and says how many there were.
+/// Attempts `what`, and again while that may help. The error is that of the last attempt and says how many there were;
+/// a failure to connect stands only where no attempt got further, so that it always means that nothing has arrived.
 pub(super) async fn repeat<T, F>(what: &'static str, mut attempt: impl FnMut() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
     let mut attempts = 0;
+    let mut got_further = None;
     loop {
         attempts += 1;
         let error = match attempt().await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let Some(wait) = after(attempts, &error, jitter()) else { return Err(error.with_attempts(attempts)) };
+        let Some(wait) = after(attempts, &error, jitter()) else {
+            let error = if has_not_arrived(&error) { got_further.unwrap_or(error) } else { error };
+            return Err(error.with_attempts(attempts));
+        };
         tracing::debug!(%error, ?wait, "asking for {what} again");
+        if !has_not_arrived(&error) {
+            got_further = Some(error);
+        }
         tokio::time::sleep(wait).await;
     }
+}
+
+fn has_not_arrived(error: &Error) -> bool {
+    matches!(error, Error::Transport(TransportError { kind: TransportKind::Connect, .. }))
 }
 
 /// A random number in `0.0..1.0`, to be given as a jitter.
@@ -78,7 +90,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::api::error::{StatusError, TransportError, TransportKind};
+    use crate::api::error::StatusError;
 
     #[test]
     fn the_wait_starts_at_300_ms_doubles_and_stops_at_5_s() {
@@ -148,6 +160,21 @@ mod tests {
             let failed = outcome.unwrap_err();
             assert_eq!((attempts, &failed), (3, &error.with_attempts(3)));
             assert!(failed.to_string().contains("tried 3 times"), "{failed}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_to_connect_is_reported_only_where_no_attempt_got_further() {
+        let connect = || transport(TransportKind::Connect);
+        let timeout = || transport(TransportKind::Timeout);
+        for (failures, reported) in [
+            (vec![timeout(), connect(), connect()], timeout()),
+            (vec![connect(), status(503, None), connect()], status(503, None)),
+            (vec![timeout(), connect(), status(503, None)], status(503, None)),
+            (vec![connect(), connect(), connect()], connect()),
+        ] {
+            let (outcome, attempts, _) = played(failures).await;
+            assert_eq!((outcome.unwrap_err(), attempts), (reported.with_attempts(3), 3));
         }
     }
 

@@ -34,7 +34,8 @@ impl Client {
     ///
     /// # Errors
     /// When the server refuses, cannot be reached, or answers something else. After a failure of the network it may
-    /// have created the run all the same; the same [`CreateRun`] can be sent again.
+    /// have created the run all the same, unless no attempt connected ([`TransportKind::Connect`]); the same
+    /// [`CreateRun`] can be sent again.
     pub async fn create(&self, run: &CreateRun) -> Result<Reply<CreatedRun>, Error> {
         let url = self.config.base_url.join(&["runs"]);
         let id = run.request_id().to_string();
