@@ -17,6 +17,7 @@ use crate::settings::{self, Directories, Environment, Files, Flags};
 pub mod answer;
 pub mod arguments;
 pub mod completions;
+pub mod compile;
 pub mod demo;
 pub mod doctor;
 pub mod events;
@@ -26,11 +27,15 @@ pub mod failure;
 pub mod follow;
 pub mod get;
 pub mod man;
+pub mod issues;
+pub mod lint;
+pub mod locate;
 pub mod output;
 pub mod pending;
 pub mod remote;
 pub mod session;
 pub mod simulate;
+pub mod spec_file;
 pub mod step_table;
 pub mod steps;
 pub mod stream;
@@ -112,6 +117,8 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
         Command::Doctor(arguments) => doctor::run(&arguments, verbosity),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
+        Command::Compile(arguments) => compile::run(&arguments, verbosity),
+        Command::Lint(arguments) => lint::run(&arguments, verbosity),
         Command::Get(arguments) => get::run(&arguments, verbosity),
         Command::Pending(arguments) => pending::run(&arguments, verbosity),
         Command::Steps(arguments) => steps::run(&arguments, verbosity),

@@ -15,6 +15,9 @@ use super::doctor::DoctorArguments;
 use super::events::EventsArguments;
 use super::get::GetArguments;
 use super::man::ManArguments;
+use super::compile::CompileArguments;
+use super::get::GetArguments;
+use super::lint::LintArguments;
 use super::pending::PendingArguments;
 use super::simulate::SimulateArguments;
 use super::steps::StepsArguments;
@@ -87,6 +90,10 @@ pub enum Command {
     Completions(CompletionsArguments),
     /// Print the man page, or write one for each subcommand
     Man(ManArguments),
+    /// Compile a workflow spec into a plan, or show what is wrong with it
+    Compile(CompileArguments),
+    /// Check a workflow spec
+    Lint(LintArguments),
     /// Show a run: status, cost, nodes, outputs
     Get(GetArguments),
     /// Show the tool calls that a run waits for

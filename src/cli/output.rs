@@ -31,6 +31,15 @@ pub fn columns() -> Option<usize> {
     terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0)
 }
 
+/// The display columns of the terminal that errors go to; `None` where they go elsewhere.
+#[must_use]
+pub fn error_columns() -> Option<usize> {
+    if !io::stderr().is_terminal() {
+        return None;
+    }
+    terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0)
+}
+
 /// A text as it is.
 ///
 /// # Errors

@@ -3,8 +3,9 @@
 //! The server is a raw socket with canned answers, so that ids, times and every misbehaviour are a test's own.
 
 mod reads;
+mod specs;
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tokio::runtime::Runtime;
 
@@ -43,6 +44,7 @@ impl Bench {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.program.command(arguments);
+        command.current_dir(self.program.home.path());
         command.env("MODELRELAY_API_BASE_URL", self.server.base_url()).env("MODELRELAY_API_KEY", "mr_sk_0123456789");
         command
     }
@@ -51,9 +53,31 @@ impl Bench {
         self.command(arguments).output().unwrap()
     }
 
+    /// As [`Bench::run`], with this on standard input.
+    fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        use std::io::Write;
+
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A program that refuses before it reads has closed its end.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
     /// The requests as far as they came, method and target.
     fn lines(&self) -> Vec<String> {
         self.server.seen().requests.into_iter().map(|request| request.line).collect()
+    }
+
+    fn bodies(&self) -> Vec<serde_json::Value> {
+        let requests = self.server.seen().requests;
+        requests.iter().map(|request| serde_json::from_str(&request.body).unwrap()).collect()
+    }
+
+    /// A file in the program's working directory; returns its name.
+    fn file<'a>(&self, name: &'a str, content: &str) -> &'a str {
+        std::fs::write(self.program.home.path().join(name), content).unwrap();
+        name
     }
 
     /// A command and what came of it, as a shell's scrollback shows it.
@@ -94,7 +118,7 @@ fn assert_inert(shown: &str, what: &str) {
 fn the_help_of_each_command_is_what_was_agreed_on() {
     // What every command says alike stands in the help of `follow`.
     let own = |page: String| page.split("Server:").next().unwrap().to_owned();
-    let pages =
-        ["get", "pending", "steps", "tasks"].map(|name| own(text(&Program::new().run(&[name, "--help"]).stdout)));
+    let pages = ["compile", "lint", "get", "pending", "steps", "tasks"]
+        .map(|name| own(text(&Program::new().run(&[name, "--help"]).stdout)));
     crate::snapshots().bind(|| insta::assert_snapshot!("calls_help", pages.join("----\n")));
 }

@@ -204,7 +204,8 @@ fn every_failure_has_its_exit_code_and_says_what_to_do() {
         assert_fails(&Bench::answering(200, "[1").run(&[name, RUN]), 8, &["cannot be read", "runs API"]);
         let page = super::answer(200, &["content-type: text/html"], "<html>");
         assert_fails(&Bench::with(move |_, _| page.clone()).run(&[name, RUN]), 8, &["text/html"]);
-        let mut refused = Bench::with(|_, _| json("{}")).command(&[name, RUN]);
+        let bench = Bench::with(|_, _| json("{}"));
+        let mut refused = bench.command(&[name, RUN]);
         refused.env("MODELRELAY_API_BASE_URL", "http://127.0.0.1:1/api");
         assert_fails(&refused.output().unwrap(), 7, &["cannot connect to 127.0.0.1:1", "tried 3 times"]);
     }
