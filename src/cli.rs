@@ -27,15 +27,18 @@ pub mod failure;
 pub mod follow;
 pub mod get;
 pub mod man;
+pub mod inputs;
 pub mod issues;
 pub mod lint;
 pub mod locate;
 pub mod output;
+pub mod overrides;
 pub mod pending;
 pub mod remote;
 pub mod session;
 pub mod simulate;
 pub mod spec_file;
+pub mod start;
 pub mod step_table;
 pub mod steps;
 pub mod stream;
@@ -117,6 +120,7 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
         Command::Doctor(arguments) => doctor::run(&arguments, verbosity),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
+        Command::Start(arguments) => start::run(&arguments, verbosity),
         Command::Compile(arguments) => compile::run(&arguments, verbosity),
         Command::Lint(arguments) => lint::run(&arguments, verbosity),
         Command::Get(arguments) => get::run(&arguments, verbosity),

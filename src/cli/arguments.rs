@@ -20,6 +20,7 @@ use super::get::GetArguments;
 use super::lint::LintArguments;
 use super::pending::PendingArguments;
 use super::simulate::SimulateArguments;
+use super::start::StartArguments;
 use super::steps::StepsArguments;
 use super::tasks::TasksArguments;
 use crate::api::ids::RunId;
@@ -90,6 +91,8 @@ pub enum Command {
     Completions(CompletionsArguments),
     /// Print the man page, or write one for each subcommand
     Man(ManArguments),
+    /// Create a run from a workflow spec or a plan, then follow it
+    Start(StartArguments),
     /// Compile a workflow spec into a plan, or show what is wrong with it
     Compile(CompileArguments),
     /// Check a workflow spec

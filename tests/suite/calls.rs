@@ -4,6 +4,7 @@
 
 mod reads;
 mod specs;
+mod starting;
 
 use std::process::{Command, Output, Stdio};
 
@@ -118,7 +119,7 @@ fn assert_inert(shown: &str, what: &str) {
 fn the_help_of_each_command_is_what_was_agreed_on() {
     // What every command says alike stands in the help of `follow`.
     let own = |page: String| page.split("Server:").next().unwrap().to_owned();
-    let pages = ["compile", "lint", "get", "pending", "steps", "tasks"]
+    let pages = ["start", "compile", "lint", "get", "pending", "steps", "tasks"]
         .map(|name| own(text(&Program::new().run(&[name, "--help"]).stdout)));
     crate::snapshots().bind(|| insta::assert_snapshot!("calls_help", pages.join("----\n")));
 }
