@@ -16,8 +16,8 @@ use crate::settings::{self, Directories, Environment, Files, Flags};
 
 pub mod answer;
 pub mod arguments;
-pub mod completions;
 pub mod compile;
+pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod events;
@@ -26,11 +26,11 @@ pub mod facts;
 pub mod failure;
 pub mod follow;
 pub mod get;
-pub mod man;
 pub mod inputs;
 pub mod issues;
 pub mod lint;
 pub mod locate;
+pub mod man;
 pub mod output;
 pub mod overrides;
 pub mod pending;
@@ -44,6 +44,7 @@ pub mod steps;
 pub mod stream;
 pub mod table;
 pub mod tasks;
+pub mod watch;
 
 pub use arguments::{Command, CommandLine};
 pub use exit::{Exit, Failure};
@@ -115,19 +116,20 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
     match command {
         Command::Follow(arguments) => follow::run(&arguments, verbosity),
         Command::Answer(arguments) => answer::run(&arguments, verbosity),
+        Command::Watch(arguments) => watch::run(&arguments, verbosity),
+        Command::Events(arguments) => events::run(&arguments, verbosity),
+        Command::Get(arguments) => get::run(&arguments, verbosity),
+        Command::Pending(arguments) => pending::run(&arguments, verbosity),
+        Command::Steps(arguments) => steps::run(&arguments, verbosity),
+        Command::Tasks(arguments) => tasks::run(&arguments, verbosity),
+        Command::Start(arguments) => start::run(&arguments, verbosity),
+        Command::Compile(arguments) => compile::run(&arguments, verbosity),
+        Command::Lint(arguments) => lint::run(&arguments, verbosity),
         Command::Demo(arguments) => demo::run(&arguments, verbosity),
         Command::Simulate(arguments) => simulate::run(&arguments, verbosity),
         Command::Doctor(arguments) => doctor::run(&arguments, verbosity),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
-        Command::Start(arguments) => start::run(&arguments, verbosity),
-        Command::Compile(arguments) => compile::run(&arguments, verbosity),
-        Command::Lint(arguments) => lint::run(&arguments, verbosity),
-        Command::Get(arguments) => get::run(&arguments, verbosity),
-        Command::Pending(arguments) => pending::run(&arguments, verbosity),
-        Command::Steps(arguments) => steps::run(&arguments, verbosity),
-        Command::Tasks(arguments) => tasks::run(&arguments, verbosity),
-        Command::Events(arguments) => events::run(&arguments, verbosity),
     }
 }
 

@@ -23,7 +23,6 @@ use super::arguments::ServerArguments;
 use super::remote::Remote;
 use super::{Exit, Failure, block_on, report};
 use crate::api::ids::{CallId, NodeId, RunId};
-use crate::app::shell;
 use crate::console::signals::{Signal, Signals};
 use crate::submission::{self, Intent, Progress};
 
@@ -95,10 +94,8 @@ impl AnswerArguments {
 
     /// A command about the same run on the same server, for a suggestion.
     fn command(&self, name: &str, more: &[&str]) -> String {
-        let mut words = vec!["relay-console".to_owned(), name.to_owned(), self.run_id.to_string()];
-        words.extend(more.iter().map(|word| (*word).to_owned()));
-        words.extend(self.server.words());
-        shell::line(&words)
+        let run_id = self.run_id.to_string();
+        self.server.command(&[&[name, run_id.as_str()], more].concat())
     }
 }
 

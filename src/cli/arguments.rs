@@ -10,20 +10,21 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::answer::AnswerArguments;
+use super::compile::CompileArguments;
 use super::completions::CompletionsArguments;
 use super::doctor::DoctorArguments;
 use super::events::EventsArguments;
 use super::get::GetArguments;
-use super::man::ManArguments;
-use super::compile::CompileArguments;
-use super::get::GetArguments;
 use super::lint::LintArguments;
+use super::man::ManArguments;
 use super::pending::PendingArguments;
 use super::simulate::SimulateArguments;
 use super::start::StartArguments;
 use super::steps::StepsArguments;
 use super::tasks::TasksArguments;
+use super::watch::WatchArguments;
 use crate::api::ids::RunId;
+use crate::app::shell;
 use crate::settings::Flags;
 
 /// Watch a ModelRelay workflow run live, and answer the tool calls that it waits for.
@@ -41,7 +42,7 @@ use crate::settings::Flags;
 )]
 pub struct CommandLine {
     /// Write more into the log; give it twice for still more
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, display_order = 900)]
     pub verbose: u8,
     /// What to do; without a subcommand a run is followed.
     #[command(subcommand)]
@@ -81,6 +82,24 @@ pub enum Command {
     Follow(FollowArguments),
     /// Submit results of tool calls that a run waits for, without the console
     Answer(AnswerArguments),
+    /// Tell what changes in a run, one line each, until it ends
+    Watch(WatchArguments),
+    /// Print the events of a run, one line each
+    Events(EventsArguments),
+    /// Show a run: status, cost, nodes, outputs
+    Get(GetArguments),
+    /// Show the tool calls that a run waits for
+    Pending(PendingArguments),
+    /// Show the steps of a run, or one tool call in full
+    Steps(StepsArguments),
+    /// Show the task list of a run
+    Tasks(TasksArguments),
+    /// Create a run from a workflow spec or a plan, then follow it
+    Start(StartArguments),
+    /// Compile a workflow spec into a plan, or show what is wrong with it
+    Compile(CompileArguments),
+    /// Check a workflow spec
+    Lint(LintArguments),
     /// Follow a made-up run on a server inside this program; needs no account and no network
     Demo(DemoArguments),
     /// Serve the runs API on this machine with stand-in models, for trials and tests
@@ -91,22 +110,6 @@ pub enum Command {
     Completions(CompletionsArguments),
     /// Print the man page, or write one for each subcommand
     Man(ManArguments),
-    /// Create a run from a workflow spec or a plan, then follow it
-    Start(StartArguments),
-    /// Compile a workflow spec into a plan, or show what is wrong with it
-    Compile(CompileArguments),
-    /// Check a workflow spec
-    Lint(LintArguments),
-    /// Show a run: status, cost, nodes, outputs
-    Get(GetArguments),
-    /// Show the tool calls that a run waits for
-    Pending(PendingArguments),
-    /// Show the steps of a run, or one tool call in full
-    Steps(StepsArguments),
-    /// Show the task list of a run
-    Tasks(TasksArguments),
-    /// Print the events of a run, one line each
-    Events(EventsArguments),
 }
 
 /// `follow`
@@ -176,6 +179,13 @@ impl ServerArguments {
     pub fn flags(&self) -> Flags {
         let Self { profile, base_url, api_key_file, customer, allow_http, no_proxy } = self.clone();
         Flags { profile, base_url, api_key_file, customer_id: customer, allow_http, no_proxy, ..Flags::default() }
+    }
+
+    /// A command of this program for the same server, as a shell reads it.
+    #[must_use]
+    pub fn command(&self, words: &[&str]) -> String {
+        let words = ["relay-console"].iter().chain(words).map(|word| (*word).to_owned());
+        shell::line(&words.chain(self.words()).collect::<Vec<_>>())
     }
 
     /// The same words again, for a command that is suggested.
@@ -271,7 +281,8 @@ pub(super) fn factor(text: &str) -> Result<Factor, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// Seconds or minutes, at most a day.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let seconds = match unit {
         "" | "s" => 1,

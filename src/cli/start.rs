@@ -21,7 +21,7 @@ use super::{Context, Exit, Failure, block_on, issues, output, report};
 use crate::api::create::{CreateRun, CreatedRun};
 use crate::api::error::{Class, Error, TransportKind};
 use crate::api::ids::{PlanHash, SessionId};
-use crate::console::summary;
+use crate::app::shell;
 use crate::settings;
 
 /// `start`
@@ -108,7 +108,7 @@ pub fn run(arguments: &StartArguments, verbosity: u8) -> Result<Exit, Failure> {
             FollowArguments { run_id: *run_id, server: arguments.server.clone(), display: arguments.display.clone() };
         let command = follow.command_to_return();
         // Not "created": under an idempotency key it may have been there.
-        report(&format!("the run is {run_id} ({status}); follow it with: {}", summary::shell_line(&command)));
+        report(&format!("the run is {run_id} ({status}); follow it with: {}", shell::line(&command)));
         if !arguments.detach {
             return Session::with_server(context, *run_id, command)?.run().await;
         }
@@ -198,8 +198,7 @@ fn not_created(
         return Failure::new(Exit::Unreachable, anyhow!("{message:#}\n{advice}"));
     }
     if arguments.plan.is_some() && is_about_the_plan(error) {
-        let words = ["relay-console", "compile", "FILE"].map(str::to_owned).into_iter().chain(arguments.server.words());
-        let command = summary::shell_line(&words.collect::<Vec<_>>());
+        let command = arguments.server.command(&["compile", "FILE"]);
         let advice = format!(
             "A plan is known only to the server process that compiled it. Compile the spec again:\n  \
              {command}"

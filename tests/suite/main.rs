@@ -9,6 +9,7 @@ mod client;
 mod doctor;
 mod endpoints;
 mod errors;
+mod events;
 mod feed;
 mod help;
 mod picture;
@@ -20,7 +21,9 @@ mod settings;
 mod shells;
 mod simulator;
 mod store;
+mod stream_bench;
 mod submission;
+mod watch;
 
 /// Settings under which a snapshot is read from and written to `snapshots/`, by its own name only.
 fn snapshots() -> insta::Settings {
