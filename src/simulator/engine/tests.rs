@@ -1,14 +1,19 @@
-//! Properties of the engine: how time is cut makes no difference, and every run can be answered to its end.
+//! Properties of the engine: how time is cut makes no difference, and every run can be answered to its end. What a
+//! request overrides, and the limits of a run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::super::identity::Identity;
 use super::super::ledger::Clock;
+use super::super::part::{Part, RunRequest};
 use super::super::scenario::Scenario;
 use super::Engine;
+use crate::api::create::{FanoutSubnodeModel, ModelOverrides};
 use crate::api::run::RunStatus;
 use crate::api::tool::{PendingStep, ToolResult, ToolResultsRequest};
 
@@ -101,6 +106,79 @@ proptest! {
             _ => prop_assert!(results <= summary.total_tool_calls),
         }
     }
+}
+
+/// A run of two models and a fan-out, created with these overrides, played to its end.
+fn overridden(stream: Option<bool>) -> Engine {
+    let spec = json!({"model": "gpt-5", "nodes": [
+        {"id": "a", "type": "llm", "user": "x", "stream": false},
+        {"id": "b", "type": "llm", "user": "{{a}}", "stream": false},
+        {"id": "f", "type": "map.fanout", "items_from_input": "list",
+         "subnode": {"id": "s", "type": "llm", "user": "{{item}}", "stream": false}},
+    ], "inputs": [{"name": "list", "default": [1]}]});
+    let subnode = FanoutSubnodeModel { parent_id: "f".into(), subnode_id: "s".into(), model: "grok-4".into() };
+    let request = RunRequest {
+        model_override: Some("claude-haiku-4-5".into()),
+        model_overrides: ModelOverrides {
+            nodes: [("b".to_owned(), "gemini-2.5-pro".to_owned())].into(),
+            fanout_subnodes: vec![subnode],
+        },
+        stream,
+        ..RunRequest::default()
+    };
+    let part = Arc::new(Part::from_request(&spec, &request).unwrap());
+    let mut engine = Engine::start(part, Identity::new(1, 0, "x"), None, Clock::From(Timestamp::UNIX_EPOCH));
+    engine.advance(Duration::from_secs(3600));
+    assert_eq!(engine.status(), RunStatus::Succeeded);
+    engine
+}
+
+#[test]
+fn the_models_of_a_request_are_those_that_are_asked_and_paid() {
+    let engine = overridden(None);
+    let asked: Vec<(String, String)> = engine
+        .step_details()
+        .into_iter()
+        .map(|step| (step.node_id.to_string(), step.llm_call.unwrap().model.unwrap()))
+        .collect();
+    let expected = [("a", "claude-haiku-4-5"), ("b", "gemini-2.5-pro"), ("f__0", "grok-4")];
+    assert_eq!(asked, expected.map(|(node, model)| (node.to_owned(), model.to_owned())));
+    let costs = engine.ledger().fold().snapshot().cost_summary.unwrap();
+    assert_eq!(costs.line_items.len(), 3);
+}
+
+#[test]
+fn a_request_can_make_every_node_stream_and_cannot_make_one_stop() {
+    let deltas = |engine: &Engine| {
+        String::from_utf8_lossy(&lines(engine).concat()).matches("\"type\":\"node_output_delta\"").count()
+    };
+    assert_eq!((deltas(&overridden(None)), deltas(&overridden(Some(false)))), (0, 0));
+    assert!(deltas(&overridden(Some(true))) >= 9);
+}
+
+#[test]
+fn a_fan_out_over_more_items_than_a_run_may_have_fails_at_once() {
+    let spec = json!({"model": "m", "nodes": [{"id": "f", "type": "map.fanout", "items_from_input": "list",
+        "subnode": {"id": "s", "type": "llm"}}], "inputs": [{"name": "list", "default": vec![0; 10_000]}]});
+    let part = Arc::new(Part::from_request(&spec, &RunRequest::default()).unwrap());
+    let mut engine = Engine::start(part, Identity::new(1, 0, "x"), None, Clock::From(Timestamp::UNIX_EPOCH));
+    engine.advance(Duration::from_secs(1));
+    assert_eq!(engine.status(), RunStatus::Failed);
+    let nodes = engine.ledger().fold().snapshot().nodes.unwrap();
+    assert_eq!((nodes.len(), nodes[0].error.as_ref().unwrap().code.as_deref()), (1, Some("TOO_MANY_ITEMS")));
+}
+
+#[test]
+fn the_time_of_a_join_that_has_decided_is_no_reason_to_wake_up() {
+    let spec = json!({"model": "m", "nodes": [
+        {"id": "a", "type": "llm", "user": "x"},
+        {"id": "w", "type": "llm", "user": "x", "tools": ["user_ask"]},
+        {"id": "j", "type": "join.collect", "depends_on": ["a", "w"], "limit": 1, "timeout_ms": 3_000_000},
+    ]});
+    let part = Arc::new(Part::from_request(&spec, &RunRequest::default()).unwrap());
+    let mut engine = Engine::start(part, Identity::new(1, 0, "x"), None, Clock::From(Timestamp::UNIX_EPOCH));
+    engine.advance(Duration::from_secs(600));
+    assert_eq!((engine.status(), engine.next_due()), (RunStatus::Waiting, None));
 }
 
 #[test]
