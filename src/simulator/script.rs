@@ -3,11 +3,12 @@
 //! Owns the file's words and their defaults; `scenario` reads the file, `engine` plays it. Unknown words are refused,
 //! because a misspelt one would otherwise be a scenario that silently does something else.
 //!
-//! A node's script is a list of steps, `[[script.NODE]]`, played in order. A fan-out's items play the script of the
-//! subnode's id, or that of `"SUBNODE#INDEX"` where there is one. Texts, arguments, results and events may hold
-//! `{{…}}`: a node's or an input's name, `item`, `item:/pointer`, `index` (from 0), `number` (from 1), `round` (of a
-//! repeated step, from 1), `result:TOOL` or `result:CALL_ID` (with `:/pointer` for a place in its JSON), `run:NAME`
-//! (a child run's id) and `uuid:LABEL`.
+//! A node's script is a list of steps, `[[script.NODE]]`, played in order; a model without one does what
+//! `engine::improvise` says. A fan-out's items play the script of the subnode's id, or that of `"SUBNODE#INDEX"` where
+//! there is one. Texts, arguments, results and events may hold `{{…}}`: a node's or an input's name, `item`,
+//! `item:/pointer`, `index` (from 0), `number` (from 1), each of these with `outer.` before it for the fan-out around,
+//! `round` (of a repeated step, from 1), `result:TOOL` or `result:CALL_ID` (with `:/pointer` for a place in its JSON),
+//! `run:NAME` (a child run's id) and `uuid:LABEL`.
 
 use indexmap::IndexMap;
 use serde::Deserialize;

@@ -469,7 +469,7 @@ fn most_at_once(run: &PlayedRun) -> (usize, BTreeMap<String, usize>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_valid_spec_runs_to_an_end_within_its_limits_and_its_snapshot_is_the_fold_of_its_events(spec in generated_spec()) {
