@@ -11,6 +11,7 @@
 //! | [`answer`], [`draft_text`], [`editor`], [`json`] | a draft a call, its text, the open editor, JSON as it is typed |
 //! | [`detail`] | what the detail pane shows, and where it stands |
 //! | [`mode`], [`notice`] | what is open over the panes; what was said to the operator |
+//! | [`folding`] | the items of a fan-out behind its row |
 //! | [`related`] | the parent run and the child runs, and how to follow them |
 //! | [`tasks`] | the run's task list |
 //! | [`layout`] | where each region stands |
@@ -23,6 +24,7 @@ pub mod command;
 pub mod detail;
 pub mod draft_text;
 pub mod editor;
+pub mod folding;
 pub mod inert;
 pub mod json;
 pub mod keys;
@@ -34,7 +36,7 @@ pub mod related;
 pub mod shell;
 pub mod tasks;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -47,6 +49,7 @@ pub use command::Command;
 pub use detail::{Detail, Scroll, Tab};
 pub use draft_text::DraftText;
 pub use editor::Editor;
+pub use folding::FanOut;
 pub use keys::Context;
 pub use layout::Layout;
 pub use mode::{Answering, Mode, Page, PageContent, REVIEW_GUARD, Review, Side};
@@ -101,6 +104,8 @@ pub struct App {
     pub selection: Selection,
     /// Only nodes that hold this text are shown; empty shows all.
     pub filter: String,
+    /// Fan-outs that the operator has folded (true) or unfolded.
+    pub folds: HashMap<NodeId, bool>,
     /// The node that worked last.
     pub active_node: Option<NodeId>,
     /// The selected waiting call.
@@ -202,6 +207,7 @@ impl App {
             mode: Mode::Browse,
             selection: Selection::Follow,
             filter: String::new(),
+            folds: HashMap::new(),
             active_node: None,
             waiting: None,
             detail: Detail::at(Tab::Output),

@@ -54,6 +54,7 @@ commands! {
     Filter, "filter", "filter", "Show only the nodes whose id, type or status holds what you type";
     NextMatch, "next-match", "next match", "Go to the next node that the filter shows";
     PreviousMatch, "previous-match", "previous match", "Go to the previous node that the filter shows";
+    Fold, "fold", "fold", "Fold the items of a fan-out behind its row, or unfold them";
     NextError, "next-error", "next error", "Go to the next node that failed";
     Live, "live", "live", "Follow the run again: the newest output of the node that works";
     Copy, "copy", "copy", "Copy what is selected to the terminal's clipboard";

@@ -109,6 +109,7 @@ impl fmt::Display for Chord {
             KeyCode::Char(c) if self.modifiers.contains(KeyModifiers::CONTROL) => {
                 write!(f, "{}", c.to_ascii_uppercase())
             }
+            KeyCode::Char(' ') => f.write_str("Space"),
             KeyCode::Char(c) => write!(f, "{c}"),
             KeyCode::Enter => f.write_str("Enter"),
             KeyCode::Esc => f.write_str("Esc"),
@@ -178,6 +179,7 @@ pub const KEYS: &[Binding] = &[
     bind(Browse, &[C::char('/')], Do::Filter),
     bind(Browse, &[C::char('n')], Do::NextMatch),
     bind(Browse, &[C::char('N')], Do::PreviousMatch),
+    bind(Browse, &[C::char(' ')], Do::Fold),
     bind(Browse, &[C::char('e')], Do::NextError),
     bind(Browse, &[C::char('L')], Do::Live),
     bind(Browse, &[C::char('y')], Do::Copy),

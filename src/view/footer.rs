@@ -203,6 +203,10 @@ fn browse(app: &App) -> Vec<(Command, &'static str)> {
     if !app.waiting_rows().is_empty() {
         offered.push((Command::NextWaiting, Command::NextWaiting.label()));
     }
+    let selected = app.selected_node().filter(|_| app.focus == Pane::Nodes);
+    if let Some(fan_out) = selected.and_then(|node| app.fan_outs().get(&node.id).copied()) {
+        offered.push((Command::Fold, if fan_out.folded { "unfold" } else { Command::Fold.label() }));
+    }
     let mut more = vec![Command::NextPane, Command::Help, Command::Quit];
     more.push(Command::Filter);
     if app.run.nodes.values().any(|node| node.failures > 0) {

@@ -17,7 +17,7 @@ use ratatui::text::Span;
 use super::pane::{self, Pane};
 use super::theme::{Role, Sign, Theme};
 use super::{format, text};
-use crate::app::{App, Pane as Focus, layout};
+use crate::app::{App, FanOut, Pane as Focus, layout};
 use crate::run::Node;
 
 /// The columns right of the name: title and width, the least needed last.
@@ -29,6 +29,8 @@ const COLUMNS: [(Column, &str, usize); 4] = [
 ];
 /// Columns that names get, where they need them, before the least needed column goes.
 const NAME: usize = 18;
+/// The same, where a fan-out's name says how far its items are.
+const FAN_OUT: usize = 28;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -45,12 +47,12 @@ struct Grid {
 }
 
 impl Grid {
-    fn new(width: usize, longest_name: usize) -> Self {
+    fn new(width: usize, wanted_name: usize) -> Self {
         let mut columns = COLUMNS.to_vec();
         let rest = |columns: &[(Column, &str, usize)]| {
             width.saturating_sub(5 + columns.iter().map(|(_, _, width)| width).sum::<usize>())
         };
-        while columns.len() > 1 && rest(&columns) < longest_name.clamp(8, NAME) {
+        while columns.len() > 1 && rest(&columns) < wanted_name.max(8) {
             columns.pop();
         }
         let name = rest(&columns);
@@ -70,9 +72,17 @@ impl Grid {
 pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     let focused = app.focus == Focus::Nodes;
     let inner = Pane::new(title(app, theme), focused).render(theme, area, buf);
-    let nodes: Vec<&Node> = app.shown_nodes().collect();
-    let longest = nodes.iter().map(|node| node.id.as_str().len() + if node.retries() > 0 { 4 } else { 0 }).max();
-    let grid = Grid::new(usize::from(inner.width), longest.unwrap_or(0));
+    let fan_outs = app.fan_outs();
+    let nodes = app.listed_nodes(&fan_outs);
+    let suffix = |node: &Node| match fan_outs.get(&node.id) {
+        Some(fan_out) => text::spans_width(&items(fan_out, theme)),
+        None if node.retries() > 0 => 4,
+        None => 0,
+    };
+    let longest = nodes.iter().map(|node| node.id.as_str().len() + suffix(node)).max();
+    // A fan-out's row stands for all of its items: it gets more.
+    let most = if fan_outs.is_empty() { NAME } else { FAN_OUT };
+    let grid = Grid::new(usize::from(inner.width), longest.unwrap_or(0).min(most));
     let quiet = theme.style(Role::Quiet);
     let mut header = vec![Span::raw("    ")];
     header.extend(text::left("node", grid.name, quiet, theme));
@@ -92,7 +102,7 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
         let is_selected = Some(at) == selected;
         let spans = match at.checked_sub(1) {
             None => run_row(app, theme, &grid, is_selected),
-            Some(at) => node_row(app, nodes[at], theme, &grid, is_selected),
+            Some(at) => node_row(app, nodes[at], fan_outs.get(&nodes[at].id), theme, &grid, is_selected),
         };
         pane::row(spans, at - first + 1, inner, buf);
         if is_selected && focused {
@@ -141,12 +151,19 @@ fn run_money(app: &App) -> String {
         .unwrap_or_default()
 }
 
-fn node_row(app: &App, node: &Node, theme: Theme, grid: &Grid, selected: bool) -> Vec<Span<'static>> {
+fn node_row(
+    app: &App,
+    node: &Node,
+    fan_out: Option<&FanOut>,
+    theme: Theme,
+    grid: &Grid,
+    selected: bool,
+) -> Vec<Span<'static>> {
     let (sign, role, _) = status(app, node);
     let tokens = node.tokens();
     let mut spans = vec![pane::marker(selected, theme)];
     spans.push(Span::styled(format!("{} ", theme.sign(sign)), theme.style(role)));
-    spans.extend(name(node, grid.name, role, theme));
+    spans.extend(name(node, fan_out, grid.name, role, theme));
     spans.extend(grid.cells(theme, |column| match column {
         Column::Step => node.step.map(|step| step.to_string()).unwrap_or_default(),
         Column::Time => time(app, node),
@@ -170,9 +187,30 @@ fn run_name(app: &App, columns: usize, theme: Theme) -> Vec<Span<'static>> {
     spans
 }
 
-fn name(node: &Node, columns: usize, role: Role, theme: Theme) -> Vec<Span<'static>> {
+/// How far the items of a fan-out are, and what of them fails or waits while they cannot be seen.
+fn items(fan_out: &FanOut, theme: Theme) -> Vec<Span<'static>> {
+    let quiet = theme.style(Role::Quiet);
+    let mut spans = vec![Span::styled(format!("  {} of {}", fan_out.ended, fan_out.items), quiet)];
+    let marks = [(fan_out.failed, Sign::Failed, Role::Bad), (fan_out.waiting, Sign::Waiting, Role::Attention)];
+    for (count, sign, role) in marks {
+        if fan_out.folded && count > 0 {
+            spans.push(Span::styled(format!(" {}{count}", theme.sign(sign)), theme.style(role)));
+        }
+    }
+    spans
+}
+
+fn name(node: &Node, fan_out: Option<&FanOut>, columns: usize, role: Role, theme: Theme) -> Vec<Span<'static>> {
     let role = if matches!(role, Role::Attention | Role::Bad | Role::Quiet) { role } else { Role::Plain };
     let retries = node.retries();
+    if let Some(fan_out) = fan_out {
+        let items = items(fan_out, theme);
+        let room = columns.saturating_sub(text::spans_width(&items)).max(4);
+        let mut spans = text::cut(node.id.as_str(), room, theme.style(role), theme);
+        spans.extend(items);
+        text::fill(&mut spans, columns);
+        return spans;
+    }
     if retries == 0 {
         return text::left(node.id.as_str(), columns, theme.style(role), theme);
     }

@@ -25,6 +25,7 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
         }
         Command::NextMatch => move_node(app, 1),
         Command::PreviousMatch => move_node(app, -1),
+        Command::Fold => fold(app),
         Command::NextError => next_error(app),
         Command::Live => live(app),
         Command::Copy => out.extend(copied_text(app).map(Effect::Copy)),
@@ -150,6 +151,26 @@ fn read_again(app: &mut App, out: &mut Vec<Effect>) {
     (app.reads.run.failed_at, app.reads.pending.failed_at) = (None, None);
 }
 
+/// Folds or unfolds the fan-out that the selected node is, or is an item of; an item that is folded away leaves the
+/// selection to its fan-out.
+fn fold(app: &mut App) {
+    let Some(id) = app.selected_node().map(|node| node.id.clone()) else {
+        app.notify(Level::Info, "nothing to fold: select a fan-out or one of its items");
+        return;
+    };
+    let Some(parent) = app.fan_out_of(&id) else {
+        app.notify(Level::Info, format!("nothing to fold: {id} has no items and is none"));
+        return;
+    };
+    let folded = app.fan_outs().get(&parent).is_some_and(|fan_out| fan_out.folded);
+    // An item of a folded fan-out is in sight only because it is selected: what is wanted is to see the others.
+    app.folds.insert(parent.clone(), !folded);
+    if !folded {
+        select(app, Selection::Node(parent));
+    }
+    app.focus = Pane::Nodes;
+}
+
 fn next_error(app: &mut App) {
     let failed: Vec<_> = app
         .run
@@ -175,7 +196,7 @@ fn select(app: &mut App, selection: Selection) {
 
 /// Moves the selection among the run's own row and the nodes that the filter shows.
 fn move_node(app: &mut App, by: isize) {
-    let ids: Vec<_> = app.shown_nodes().map(|node| node.id.clone()).collect();
+    let ids: Vec<_> = app.listed_nodes(&app.fan_outs()).into_iter().map(|node| node.id.clone()).collect();
     let here = app.selected_node().and_then(|node| ids.iter().position(|id| *id == node.id)).map_or(0, |at| at + 1);
     let to = here.saturating_add_signed(by).min(ids.len());
     let selection = if to == 0 { Selection::Run } else { Selection::Node(ids[to - 1].clone()) };

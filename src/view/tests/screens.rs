@@ -401,6 +401,28 @@ fn narrow_wide_and_crowded() {
 }
 
 #[test]
+fn a_fan_out_is_one_row_with_what_fails_and_waits_in_it() {
+    for (columns, rows) in [(120, 36), (60, 16)] {
+        let mut scene = Scene::new(columns, rows);
+        scene.event(r#""type":"run_started","plan_hash":"3f""#).event(r#""type":"node_started","node_id":"classify""#);
+        for item in 0..40 {
+            scene.event(&format!(r#""type":"node_started","node_id":"classify__{item}""#));
+            match item % 10 {
+                0 => scene
+                    .event(&format!(r#""type":"node_failed","node_id":"classify__{item}","error":{{"message":"m"}}"#)),
+                1..6 => scene.event(&format!(r#""type":"node_succeeded","node_id":"classify__{item}""#)),
+                _ => &mut scene,
+            };
+        }
+        scene.snapshot(r#""status":"running","nodes":[{"id":"classify","type":"map.fanout","status":"running"},{"id":"report","type":"llm.responses","status":"pending"}]"#);
+        scene.link(LinkState::Live);
+        scene.key(KeyCode::Home).key(KeyCode::Down);
+        screen(&format!("fan_out_{columns}x{rows}"), &mut scene);
+        screen(&format!("fan_out_open_{columns}x{rows}"), scene.keys(" "));
+    }
+}
+
+#[test]
 fn the_cursor_stands_where_the_next_letter_goes() {
     let mut scene = busy(120, 36);
     scene.keys("w").key(KeyCode::Enter);

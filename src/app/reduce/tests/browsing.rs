@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 
-use super::desk::Desk;
+use super::desk::{Desk, RUN};
 use crate::app::{Action, Effect, Mode, PageContent, Pane, Scroll, Selection, Tab};
 
 fn started(desk: &mut Desk, node: &str) {
@@ -145,4 +145,38 @@ fn q_and_ctrl_c_quit_at_once_and_in_the_editor_neither_does() {
     desk.ctrl('c');
     assert!(!desk.effects.contains(&Effect::Quit));
     assert_eq!(desk.app.mode, Mode::Browse, "Ctrl-C acts as Esc");
+}
+
+#[test]
+fn a_large_fan_out_is_folded_until_it_is_unfolded_and_never_folds_the_selection_away() {
+    let mut desk = Desk::new();
+    for item in 0..12 {
+        started(&mut desk, &format!("map__{item}"));
+    }
+    desk.event(r#""type":"node_failed","node_id":"map__3","error":{"message":"x"}"#);
+    desk.event(r#""type":"node_succeeded","node_id":"map__4""#);
+    let nodes =
+        r#"[{"id":"a","type":"llm.responses","status":"running"},{"id":"map","type":"map.fanout","status":"running"}]"#;
+    let snapshot = format!(r#"{{"run_id":"{RUN}","status":"running","nodes":{nodes}}}"#);
+    desk.act(Action::RunRead(Ok((Box::new(serde_json::from_str(&snapshot).unwrap()), None))));
+    let listed = |desk: &Desk| {
+        let nodes = desk.app.listed_nodes(&desk.app.fan_outs());
+        nodes.into_iter().map(|node| node.id.to_string()).collect::<Vec<_>>()
+    };
+    desk.key(KeyCode::Home);
+    assert_eq!(listed(&desk), ["a", "map"]);
+    let fan_out = *desk.app.fan_outs().values().next().unwrap();
+    assert_eq!((fan_out.ended, fan_out.items, fan_out.failed), (2, 12, 1), "what is folded away is counted");
+    desk.press('e');
+    assert_eq!(selected(&desk).as_deref(), Some("map__3"));
+    assert_eq!(listed(&desk), ["a", "map", "map__3"], "the selected item is in sight");
+    desk.press(' ');
+    assert_eq!(listed(&desk).len(), 14);
+    assert_eq!(selected(&desk).as_deref(), Some("map__3"));
+    desk.press(' ');
+    assert_eq!((selected(&desk).as_deref(), listed(&desk).len()), (Some("map"), 2));
+    desk.press('/');
+    desk.write("map__1");
+    desk.enter();
+    assert_eq!(listed(&desk), ["map__1", "map__10", "map__11"], "a filter looks into every item");
 }
