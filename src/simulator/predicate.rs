@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::issues::{Issues, field};
 use crate::api::workflow::Predicate;
 
+/// The code of everything that is wrong with a condition.
+const CODE: &str = "INVALID_PREDICATE";
+
 /// A condition that can be held against nodes.
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
@@ -53,56 +56,8 @@ pub(crate) struct Ending<'a> {
 impl Condition {
     /// Reads a condition; what is wrong with it goes to `issues`.
     pub(crate) fn read(predicate: &Predicate, path: &str, issues: &mut Issues) -> Option<Self> {
-        const CODE: &str = "INVALID_PREDICATE";
-        let keys = predicate.path.as_deref().map(|text| {
-            keys(text).or_else(|| {
-                issues.add(CODE, field(path, "path"), format!("{text:?} is no path such as $.a.b[0]"));
-                None
-            })
-        });
-        let source = match predicate.source.as_str() {
-            "node_output" => Some(Source::Output(keys.flatten())),
-            "node_status" => {
-                if predicate.path.as_deref().is_some_and(|path| path != "$") {
-                    issues.add(CODE, field(path, "path"), "a status is one word: there is no path into it");
-                }
-                Some(Source::Status)
-            }
-            other => {
-                let message = format!("{other:?} is neither node_output nor node_status");
-                issues.add(CODE, field(path, "source"), message);
-                None
-            }
-        };
-        let value = predicate.value.as_ref();
-        let place = field(path, "value");
-        let test = match (predicate.op.as_str(), value) {
-            ("exists", _) => Some(Test::Exists),
-            ("equals" | "matches", None) => {
-                issues.add(CODE, place, format!("is missing: {} needs one", predicate.op));
-                None
-            }
-            ("equals", Some(Value::Array(_) | Value::Object(_))) => {
-                issues.add(CODE, place, "must be a text, a number, true, false or null");
-                None
-            }
-            ("equals", Some(value)) => Some(Test::Equals(value.clone())),
-            ("matches", Some(Value::String(pattern))) => match Regex::new(pattern) {
-                Ok(pattern) => Some(Test::Matches(pattern)),
-                Err(error) => {
-                    issues.add(CODE, place, format!("is no regular expression: {}", last_line(&error.to_string())));
-                    None
-                }
-            },
-            ("matches", Some(_)) => {
-                issues.add(CODE, place, "must be a text: a regular expression");
-                None
-            }
-            (other, _) => {
-                issues.add(CODE, field(path, "op"), format!("{other:?} is none of equals, matches and exists"));
-                None
-            }
-        };
+        let source = Source::read(predicate, path, issues);
+        let test = Test::read(predicate, path, issues);
         Some(Self { source: source?, test: test? })
     }
 
@@ -133,6 +88,58 @@ impl Condition {
                 other => pattern.is_match(&other.to_string()),
             },
         }
+    }
+}
+
+impl Source {
+    fn read(predicate: &Predicate, path: &str, issues: &mut Issues) -> Option<Self> {
+        let place = field(path, "path");
+        let keys = predicate.path.as_deref().map(|text| {
+            let read = keys(text);
+            if read.is_none() {
+                issues.add(CODE, place.as_str(), format!("{text:?} is no path such as $.a.b[0]"));
+            }
+            read
+        });
+        match predicate.source.as_str() {
+            "node_output" => Some(Self::Output(keys.flatten())),
+            "node_status" => {
+                if keys.flatten().is_some_and(|keys| !keys.is_empty()) {
+                    issues.add(CODE, place, "a status is one word: there is no path into it");
+                }
+                Some(Self::Status)
+            }
+            other => {
+                let message = format!("{other:?} is neither node_output nor node_status");
+                issues.add(CODE, field(path, "source"), message);
+                None
+            }
+        }
+    }
+}
+
+impl Test {
+    fn read(predicate: &Predicate, path: &str, issues: &mut Issues) -> Option<Self> {
+        let place = field(path, "value");
+        let wrong = match (predicate.op.as_str(), &predicate.value) {
+            ("exists", _) => return Some(Self::Exists),
+            ("equals" | "matches", None) => format!("is missing: {} needs one", predicate.op),
+            ("equals", Some(Value::Array(_) | Value::Object(_))) => {
+                "must be a text, a number, true, false or null".to_owned()
+            }
+            ("equals", Some(value)) => return Some(Self::Equals(value.clone())),
+            ("matches", Some(Value::String(pattern))) => match Regex::new(pattern) {
+                Ok(pattern) => return Some(Self::Matches(pattern)),
+                Err(error) => format!("is no regular expression: {}", last_line(&error.to_string())),
+            },
+            ("matches", Some(_)) => "must be a text: a regular expression".to_owned(),
+            (other, _) => {
+                issues.add(CODE, field(path, "op"), format!("{other:?} is none of equals, matches and exists"));
+                return None;
+            }
+        };
+        issues.add(CODE, place, wrong);
+        None
     }
 }
 
