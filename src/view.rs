@@ -22,6 +22,7 @@ mod detail;
 mod first_line;
 mod footer;
 pub mod format;
+mod json;
 mod nodes;
 mod page;
 mod palette;

@@ -17,8 +17,8 @@ use super::blocks::{self, Block};
 use super::cache::{Cache, What};
 use super::pane::{self, Pane};
 use super::theme::{Role, Theme};
-use super::{detail, format, text};
-use crate::app::{App, Level, Page, PageContent, json, keys};
+use super::{detail, format, json, text};
+use crate::app::{App, Level, Page, PageContent, keys};
 
 /// Draws the page; returns its rows.
 pub(super) fn render(app: &App, page: &Page, theme: Theme, cache: &mut Cache, area: Rect, buf: &mut Buffer) -> usize {
@@ -40,8 +40,7 @@ pub(super) fn render(app: &App, page: &Page, theme: Theme, cache: &mut Cache, ar
         }
         PageContent::Event { seq, line: Some(Ok(line)) } => {
             vec![Block::Kept(cache.rows(What::Event { seq: *seq, read: true }, columns, theme, || {
-                let pretty = json::pretty(line);
-                text::wrap(pretty.as_deref().unwrap_or(line), columns, theme.style(Role::Plain), theme)
+                json::rows(line, columns, Role::Plain, theme)
             }))]
         }
         PageContent::Step { key, read, answers } => {

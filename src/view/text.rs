@@ -115,16 +115,42 @@ impl Inert {
 
     /// The glyphs `from..to` as spans, marks in their own style.
     fn spans(&self, from: usize, to: usize, style: Style, theme: Theme) -> Vec<Span<'static>> {
+        self.spans_by(from, to, theme, |_| style)
+    }
+
+    /// The same, with a style for each glyph.
+    fn spans_by(&self, from: usize, to: usize, theme: Theme, style: impl Fn(usize) -> Style) -> Vec<Span<'static>> {
         let mut spans = Vec::new();
         let mut at = from;
         while at < to {
-            let marked = self.glyphs[at].marked;
-            let next = (at..to).find(|i| self.glyphs[*i].marked != marked).unwrap_or(to);
+            let look = |glyph: usize| (self.glyphs[glyph].marked, style(glyph));
+            let (marked, style) = look(at);
+            let next = (at..to).find(|i| look(*i) != (marked, style)).unwrap_or(to);
             let style = if marked { style.patch(theme.style(Role::Mark)) } else { style };
             spans.push(Span::styled(self.text[self.start(at)..self.start(next)].to_owned(), style));
             at = next;
         }
         spans
+    }
+
+    /// The line's rows of `columns`; at least one.
+    fn wrap_into(&self, rows: &mut Vec<Line<'static>>, columns: usize, theme: Theme, style: impl Fn(usize) -> Style) {
+        // No text is ever drawn in fewer columns; here it only keeps a row from being empty for ever.
+        let columns = columns.max(WIDEST);
+        let mut start = 0;
+        loop {
+            let (end, next) = self.row(start, columns);
+            rows.push(Line::from(self.spans_by(start, end, theme, &style)));
+            if next >= self.glyphs.len() {
+                return;
+            }
+            start = next;
+        }
+    }
+
+    /// What is drawn, glyph by glyph.
+    fn drawn(&self) -> Vec<&str> {
+        (0..self.glyphs.len()).map(|glyph| &self.text[self.start(glyph)..self.glyphs[glyph].end]).collect()
     }
 
     /// The glyphs from `start` that fit into `width` columns, and where the next row begins.
@@ -260,21 +286,26 @@ pub(super) fn wrap(text: &str, columns: usize, style: Style, theme: Theme) -> Ve
     rows
 }
 
+/// The same with a style for each glyph: `styles` is given a line's glyphs, inert already, and returns as many styles.
+pub(super) fn wrap_by(
+    text: &str,
+    columns: usize,
+    theme: Theme,
+    styles: impl Fn(&[&str]) -> Vec<Style>,
+) -> Vec<Line<'static>> {
+    let mut rows = Vec::new();
+    for line in text.split('\n') {
+        let inert = Inert::new(line.strip_suffix('\r').unwrap_or(line), theme);
+        let styles = styles(&inert.drawn());
+        inert.wrap_into(&mut rows, columns, theme, |glyph| styles.get(glyph).copied().unwrap_or_default());
+    }
+    rows
+}
+
 fn wrap_line(line: &str, columns: usize, style: Style, theme: Theme, rows: &mut Vec<Line<'static>>) {
     if line.len() <= columns && is_plain(line) {
         rows.push(Line::from(Span::styled(line.to_owned(), style)));
         return;
     }
-    // No text is ever drawn in fewer columns; here it only keeps a row from being empty for ever.
-    let columns = columns.max(WIDEST);
-    let inert = Inert::new(line, theme);
-    let mut start = 0;
-    loop {
-        let (end, next) = inert.row(start, columns);
-        rows.push(Line::from(inert.spans(start, end, style, theme)));
-        if next >= inert.glyphs.len() {
-            return;
-        }
-        start = next;
-    }
+    Inert::new(line, theme).wrap_into(rows, columns, theme, |_| style);
 }

@@ -42,6 +42,10 @@ pub(super) enum Role {
     Attention,
     /// It is at work.
     Active,
+    /// The name of a value in JSON.
+    Key,
+    /// A number, or a word of JSON's own.
+    Literal,
     /// The mark of a character that cannot be shown.
     Mark,
 }
@@ -84,7 +88,8 @@ impl Theme {
             Role::Good => colored(Color::Green),
             Role::Bad => colored(Color::Red).add_modifier(Modifier::BOLD),
             Role::Attention => colored(Color::Yellow).add_modifier(Modifier::BOLD),
-            Role::Active => colored(Color::Cyan),
+            Role::Active | Role::Key => colored(Color::Cyan),
+            Role::Literal => colored(Color::Magenta),
             Role::Mark => colored(Color::Magenta).add_modifier(Modifier::REVERSED),
         }
     }

@@ -9,9 +9,9 @@ use ratatui::text::{Line, Span};
 use super::super::cache::{Cache, What};
 use super::super::pane::{self, Pane};
 use super::super::theme::{Role, Sign, Theme};
-use super::super::{format, text};
+use super::super::{format, json, text};
 use crate::api::tool::{Question, ToolCall};
-use crate::app::{Answering, App, Side, json};
+use crate::app::{Answering, App, Side};
 
 pub(super) fn render(
     app: &App,
@@ -95,8 +95,7 @@ fn rows(
     }
     let role = if question.is_some() { Role::Quiet } else { Role::Plain };
     let rows = cache.rows(What::Arguments(answering.key.clone()), columns, theme, || {
-        let pretty = json::pretty(call.arguments());
-        text::wrap(pretty.as_deref().unwrap_or(call.arguments()), columns, theme.style(role), theme)
+        json::rows(call.arguments(), columns, role, theme)
     });
     (asked, rows)
 }

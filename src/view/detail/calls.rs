@@ -101,8 +101,12 @@ fn indented(rows: &mut Vec<Line<'static>>, label: &str, value: &str, role: Role,
     let end = (0..=SHOWN.min(value.len())).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
     let shown = &value[..end];
     let pretty = if end == value.len() { json::pretty(shown) } else { None };
-    let text = format!("{label}{}", pretty.as_deref().unwrap_or(shown));
-    for mut row in text::wrap(&text, columns.saturating_sub(2), theme.style(role), theme) {
+    let columns = columns.saturating_sub(2);
+    let wrapped = match &pretty {
+        Some(pretty) => super::super::json::led(label, pretty, columns, role, theme),
+        None => text::wrap(&format!("{label}{shown}"), columns, theme.style(role), theme),
+    };
+    for mut row in wrapped {
         row.spans.insert(0, Span::raw("  "));
         rows.push(row);
     }

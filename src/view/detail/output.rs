@@ -8,9 +8,8 @@ use serde_json::value::RawValue;
 use super::super::blocks::Block;
 use super::super::cache::{Cache, What};
 use super::super::theme::{Role, Sign, Theme};
-use super::super::{format, nodes, text};
+use super::super::{format, json, nodes, text};
 use super::{Context, run, scheduler};
-use crate::app::json;
 use crate::run::output::SegmentKind;
 use crate::run::{Node, Output};
 
@@ -62,8 +61,7 @@ pub(super) fn shown_output(
             rows.extend(text::wrap(&hint, columns, quiet, theme));
             return rows;
         }
-        let pretty = json::pretty(&json_text);
-        text::wrap(pretty.as_deref().unwrap_or(&json_text), columns, theme.style(Role::Plain), theme)
+        json::rows(&json_text, columns, Role::Plain, theme)
     });
     vec![Block::Made(head), Block::Kept(rows)]
 }
@@ -81,8 +79,10 @@ fn text_rows(json_text: &str, columns: usize, theme: Theme) -> Option<Vec<Line<'
     let mut rows = Vec::new();
     for (name, value) in named {
         rows.extend(text::wrap(&format!("{name}:"), columns, theme.style(Role::Strong), theme));
-        let text = plain_text(value.get()).or_else(|| json::pretty(value.get()));
-        rows.extend(text::wrap(text.as_deref().unwrap_or(value.get()), columns, theme.style(Role::Plain), theme));
+        rows.extend(match plain_text(value.get()) {
+            Some(text) => text::wrap(&text, columns, theme.style(Role::Plain), theme),
+            None => json::rows(value.get(), columns, Role::Plain, theme),
+        });
     }
     Some(rows)
 }

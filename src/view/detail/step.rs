@@ -183,7 +183,7 @@ fn raw(
     let (columns, theme) = (context.columns, context.theme);
     let rows = cache.rows(what, columns, theme, || {
         let (shown, left) = json::pretty_beginning(json, SHOWN);
-        let mut rows = text::wrap(&shown, columns, theme.style(Role::Plain), theme);
+        let mut rows = super::super::json::indented(&shown, columns, Role::Plain, theme);
         if left > 0 {
             let words = format!("{} more; y copies all of it", format::bytes(left as u64));
             rows.extend(text::wrap(&words, columns, theme.style(Role::Attention), theme));
