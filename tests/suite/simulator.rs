@@ -4,6 +4,7 @@
 mod bench;
 mod compile;
 mod create;
+mod hostile;
 mod http;
 mod scenarios;
 mod specs;

@@ -16,7 +16,7 @@ use super::error::ApiError;
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-modelrelay-request-id");
 const API_KEY: HeaderName = HeaderName::from_static("x-modelrelay-api-key");
 
-/// The longest request id that a client may choose, in bytes; a longer one is replaced.
+/// The longest request id that a client may choose, in bytes; a longer one is replaced, as one that is no text is.
 const LONGEST_REQUEST_ID: usize = 256;
 
 /// The id of the request that is being answered.
@@ -29,7 +29,9 @@ pub(super) struct RequestLabel {
 
 impl RequestLabel {
     fn of(headers: &HeaderMap) -> Self {
-        let sent = headers.get(&REQUEST_ID).filter(|id| (1..=LONGEST_REQUEST_ID).contains(&id.len())).cloned();
+        let usable =
+            |id: &&HeaderValue| id.len() <= LONGEST_REQUEST_ID && id.to_str().is_ok_and(|text| !text.trim().is_empty());
+        let sent = headers.get(&REQUEST_ID).filter(usable).cloned();
         let chosen = sent.is_some();
         let value = sent.or_else(|| HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()).ok());
         Self { value: value.unwrap_or_else(|| HeaderValue::from_static("unknown")), chosen }
