@@ -6,6 +6,7 @@ mod compile;
 mod create;
 mod hostile;
 mod http;
+mod published;
 mod scenarios;
 mod specs;
 mod steps;
