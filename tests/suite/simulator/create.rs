@@ -251,3 +251,63 @@ async fn the_same_seed_and_requests_give_the_same_run_ids() {
     };
     assert_eq!(run_id().await, run_id().await);
 }
+
+/// A run that answers its client's tool and streams nothing by itself.
+fn with_tool() -> Value {
+    let tool = json!({"type": "function", "function": {"name": "lookup", "parameters":
+        {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}}});
+    json!({"spec": {"model": "gpt-5", "outputs": [{"name": "all", "from": "asker"}], "nodes": [
+        {"id": "asker", "type": "llm", "user": "Where?", "stream": false, "tools": [tool],
+            "tool_execution": {"mode": "client"}},
+    ]}})
+}
+
+#[tokio::test]
+async fn a_created_run_waits_for_its_clients_tool_and_its_output_carries_the_answer() {
+    let mut bench = Bench::empty().await;
+    bench.created(&with_tool()).await;
+    let log = bench.to_the_end(0).await;
+    assert!(log.contains("node_waiting") && !log.contains("node_output_delta"), "{log}");
+    let snapshot = bench.snapshot().await;
+    assert!(snapshot.outputs.unwrap()["all"].get().contains("für lookup"), "the answer stands in the output");
+    let steps = bench.api().steps(&bench.run_id).await.unwrap().value.steps;
+    let asked = steps[0].llm_request.as_ref().unwrap().get();
+    assert!(asked.contains("Where?") && asked.contains("lookup"), "{asked}");
+    let said = steps.last().unwrap().llm_response.as_ref().unwrap().get();
+    assert!(said.contains("für lookup"), "{said}");
+}
+
+#[tokio::test]
+async fn streaming_is_asked_for_in_the_body_or_in_the_query_and_otherwise_left_to_the_spec() {
+    let mut bench = Bench::empty().await;
+    for (query, stream, expected) in [
+        ("", json!(true), true),
+        ("?stream=true", json!(false), true),
+        ("", json!(false), false),
+        ("?stream=0", json!(null), false),
+    ] {
+        let mut body = with_tool();
+        body["stream"] = stream;
+        let answer: Value = bench.post(&format!("/runs{query}"), &body).await.json().await.unwrap();
+        bench.run_id = RunId::parse(&text(&answer["run_id"])).unwrap();
+        let log = bench.to_the_end(0).await;
+        assert_eq!(log.contains("node_output_delta"), expected, "{query} {}", body["stream"]);
+    }
+}
+
+#[tokio::test]
+async fn models_are_overridden_for_all_nodes_and_for_single_ones() {
+    let mut bench = Bench::empty().await;
+    let mut body = body();
+    body["model_override"] = json!("gpt-5-mini");
+    body["model_overrides"] = json!({"nodes": {"edit": "grok-4-fast", "draft": " "}});
+    bench.created(&body).await;
+    bench.to_the_end(0).await;
+    let lines = bench.snapshot().await.cost_summary.unwrap().line_items;
+    let mut models: Vec<&str> = lines.iter().map(|line| line.model.as_str()).collect();
+    models.sort_unstable();
+    assert_eq!(models, ["gpt-5-mini", "grok-4-fast"]);
+    body["model_overrides"] = json!({"nodes": {"nobody": "m"}});
+    let (status, issues) = error_of_issues(bench.post("/runs", &body).await).await;
+    assert_eq!((status, &issues[0]["code"]), (400, &json!("UNKNOWN_NODE")), "{issues:?}");
+}

@@ -133,11 +133,28 @@ async fn every_answer_about_a_spec_is_of_the_published_form() {
             hold(&document, "/workflows/lint", bench.post(&format!("/workflows/lint{query}"), spec).await).await;
         }
     }
-    let body = json!({"spec": right, "input": {}});
+    // One node of each type of the document.
+    let tool = json!({"type": "function", "function": {"name": "lookup", "parameters": {"type": "object"}}});
+    let every = json!({"kind": "workflow", "model": "gpt-5", "inputs": [{"name": "list", "default": ["x", "y"]}],
+        "nodes": [
+            {"id": "a", "type": "llm", "user": "hello", "tools": [tool], "tool_execution": {"mode": "server"}},
+            {"id": "way", "type": "route.switch", "user": "left or right of {{a}}?"},
+            {"id": "all", "type": "join.all", "depends_on": ["a", "way"]},
+            {"id": "any", "type": "join.any", "depends_on": ["a", "way"]},
+            {"id": "some", "type": "join.collect", "depends_on": ["a", "way"], "limit": 1},
+            {"id": "each", "type": "map.fanout", "items_from_input": "list",
+                "subnode": {"id": "one", "type": "llm", "user": "about {{item}}"}},
+            {"id": "made", "type": "transform.json", "object": {"x": {"from": "all"}, "y": {"from": "each"}}},
+        ],
+        "outputs": [{"name": "made", "from": "made"}]});
+    hold(&document, "/workflows/compile", bench.post("/workflows/compile", &every).await).await;
+    let body = json!({"spec": every});
     hold(&document, "/runs", bench.post("/runs", &body).await).await;
     bench.created(&body).await;
     bench.to_the_end(0).await;
-    hold(&document, "/runs/{run_id}", bench.get("?include=steps").await).await;
+    let snapshot = hold(&document, "/runs/{run_id}", bench.get("?include=steps,tool_calls").await).await;
+    assert_eq!(snapshot["status"], "succeeded", "{snapshot:#}");
+    hold(&document, "/runs/{run_id}/steps", bench.get("/steps").await).await;
 }
 
 #[tokio::test]

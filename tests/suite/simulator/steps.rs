@@ -84,3 +84,15 @@ async fn a_call_that_is_not_in_the_step_is_not_found_and_its_place_is_said() {
     let step = bench.request(Method::GET, &format!("/steps/first/tool-calls/{call}")).send().await.unwrap();
     assert_eq!(error_of(step).await.0, 400);
 }
+
+#[tokio::test]
+async fn the_task_list_is_the_one_that_was_written_last() {
+    let bench = Bench::of("agents").await;
+    bench.first_wait().await;
+    bench.to_the_end(0).await;
+    let tasks = bench.api().tasks(&bench.run_id).await.unwrap().value.tasks;
+    assert!(tasks.len() > 1, "{tasks:?}");
+    assert!(tasks.iter().all(|task| !task.content.is_empty()));
+    let other = Bench::of("incident").await;
+    assert!(other.api().tasks(&other.run_id).await.unwrap().value.tasks.is_empty());
+}
