@@ -122,7 +122,7 @@ fn render(reply: &Reply<RunSnapshot>, columns: Option<usize>) -> String {
 fn facts(run: &RunSnapshot) -> Facts {
     let cost = run.cost_summary.as_ref().map_or_else(
         || "unknown: the server does not say".to_owned(),
-        |cost| format!("${}", dollars(cost.total_usd_cents, sum(cost.line_items.iter().map(tokens)))),
+        |cost| format::with_sign(&dollars(cost.total_usd_cents, sum(cost.line_items.iter().map(tokens)))),
     );
     let ids = |id: Option<String>| id.unwrap_or_else(|| "unknown".to_owned());
     Facts::default()

@@ -31,7 +31,7 @@ pub fn summary(app: &App, theme: Theme, command: &[String]) -> Summary {
         cost: app.run.ledger.billed_cents().map(|cents| {
             #[expect(clippy::cast_precision_loss, reason = "cents up to 2^53 are exact")]
             let cents = cents as f64;
-            format!("${}", format::billed(cents, app.run.ledger.billed_tokens()))
+            format::with_sign(&format::billed(cents, app.run.ledger.billed_tokens()))
         }),
         waiting: waiting.collect(),
         unsent: unsent.collect(),

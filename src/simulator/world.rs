@@ -125,24 +125,25 @@ impl World {
         let index = self.started.fetch_add(1, Ordering::Relaxed);
         let part = scenario.part();
         self.remember_plan(Arc::clone(&part.plan));
-        let run = self.spawn(Beginning {
+        let (run_id, _) = self.spawn(Beginning {
             part,
             scenario: Some(scenario.clone()),
             session: None,
             identity: Identity::new(self.seed, index, scenario.name()),
             origin: Origin { parent: None, after: Duration::ZERO },
         });
-        run.engine().run_id()
+        run_id
     }
 
-    fn spawn(self: &Arc<Self>, beginning: Beginning) -> Arc<Run> {
+    /// Starts a run and a task that drives it; its id, and its status before that task has done anything.
+    fn spawn(self: &Arc<Self>, beginning: Beginning) -> (RunId, RunStatus) {
         let Beginning { part, scenario, session, identity, origin } = beginning;
         let clock = self
             .start
             .map_or(Clock::Real, |start| Clock::From(start.checked_add(origin.after).unwrap_or(Timestamp::MAX)));
         let parent_id = origin.parent.as_ref().map(|run| run.engine().run_id());
         let engine = Engine::start(part, identity, parent_id, clock);
-        let run_id = engine.run_id();
+        let (run_id, status) = (engine.run_id(), engine.status());
         let run = Arc::new(Run {
             engine: Mutex::new(engine),
             answered: Mutex::new(Replays::new(REMEMBERED)),
@@ -157,8 +158,8 @@ impl World {
         runs.insert(run_id, Arc::clone(&run));
         self.forget_ended(&mut runs);
         drop(runs);
-        tokio::spawn(Arc::clone(self).drive(Arc::clone(&run)));
-        run
+        tokio::spawn(Arc::clone(self).drive(run));
+        (run_id, status)
     }
 
     /// Advances a run whenever something in it is due, until it ends.

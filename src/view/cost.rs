@@ -65,7 +65,7 @@ fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
         || theme.sign(Sign::Dash).to_owned(),
         |cents| format::billed(cents as f64, ledger.billed_tokens()),
     );
-    pane::title(&format!("Cost ${figure}"), theme)
+    pane::title(&format!("Cost {}", format::with_sign(&figure)), theme)
 }
 
 /// The columns of the longest provider and of the longest model.

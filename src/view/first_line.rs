@@ -155,12 +155,12 @@ fn money(app: &App, theme: Theme) -> Vec<Part> {
     match (ledger.billed_cents(), beyond) {
         #[expect(clippy::cast_precision_loss, reason = "cents of a run stay far below 2^53")]
         (Some(cents), beyond) => {
-            let figure = format!("${}", format::billed(cents as f64, ledger.billed_tokens()));
+            let figure = format::with_sign(&format::billed(cents as f64, ledger.billed_tokens()));
             let mut parts = vec![part(0, vec![Span::styled(figure, strong)])];
             parts.extend(beyond.map(|beyond| part(7, vec![Span::raw(format!("+{beyond}"))])));
             parts
         }
-        (None, Some(beyond)) => vec![part(0, vec![Span::styled(format!("${beyond}"), strong)])],
+        (None, Some(beyond)) => vec![part(0, vec![Span::styled(format::with_sign(&beyond), strong)])],
         (None, None) => vec![part(0, vec![Span::styled(format!("${}", theme.sign(Sign::Dash)), strong)])],
     }
 }

@@ -18,6 +18,13 @@ pub fn billed(cents: f64, tokens: u64) -> String {
     if cents == 0.0 && tokens > 0 { "<0.01".to_owned() } else { dollars(cents) }
 }
 
+/// A figure with its sign, which stands before the digits: `$0.42`, `<$0.01`, `~$0.03`.
+#[must_use]
+pub fn with_sign(figure: &str) -> String {
+    let digits = figure.trim_start_matches(['<', '~']);
+    format!("{}${digits}", &figure[..figure.len() - digits.len()])
+}
+
 /// An estimate: `~0.03`, or `None` where nothing in it has a price.
 pub(super) fn estimate(amount: &Amount) -> Option<String> {
     if amount.cents == 0.0 && amount.unpriced_calls > 0 {

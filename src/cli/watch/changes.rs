@@ -104,7 +104,7 @@ pub(super) fn run_is(status: &RunStatus, run: &Run) -> String {
 #[expect(clippy::cast_precision_loss, reason = "cents of a run stay far below 2^53")]
 pub(super) fn money(run: &Run) -> Option<String> {
     let cents = run.ledger.billed_cents()?;
-    Some(format!("${}", format::billed(cents as f64, run.ledger.billed_tokens())))
+    Some(format::with_sign(&format::billed(cents as f64, run.ledger.billed_tokens())))
 }
 
 /// A waiting call in a line.

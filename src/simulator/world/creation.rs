@@ -106,17 +106,13 @@ impl World {
         let plan_hash = part.plan.hash.clone();
         self.remember_plan(Arc::clone(&part.plan));
         let index = self.started.fetch_add(1, Ordering::Relaxed);
-        let run = self.spawn(Beginning {
+        let (run_id, status) = self.spawn(Beginning {
             part: Arc::new(part),
             scenario: None,
             session: creation.session,
             identity: Identity::new(self.seed, index, plan_hash.as_str()),
             origin: Origin { parent: None, after: self.begun.elapsed().mul_f64(self.speed) },
         });
-        let (run_id, status) = {
-            let engine = run.engine();
-            (engine.run_id(), engine.status())
-        };
         let answer = CreatedRun { run_id, status, plan_hash };
         if let Some(id) = &creation.request_id {
             created.by_request.keep(id, creation.fingerprint, answer.clone());

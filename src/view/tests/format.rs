@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::format::{age, billed, bytes, count, dollars, duration, estimate, plural, tokens};
+use super::super::format::{age, billed, bytes, count, dollars, duration, estimate, plural, tokens, with_sign};
 use crate::run::Amount;
 
 #[test]
@@ -14,6 +14,8 @@ fn money_is_in_dollars_and_never_says_nothing_for_something() {
     assert_eq!(dollars(0.2), "<0.01");
     assert_eq!(billed(0.0, 0), "0.00");
     assert_eq!(billed(0.0, 12), "<0.01", "tokens billed at 0 cents");
+    let signed = ["0.42", "<0.01", "~0.03", "~<0.01", "—"].map(with_sign);
+    assert_eq!(signed, ["$0.42", "<$0.01", "~$0.03", "~<$0.01", "$—"]);
 }
 
 #[test]

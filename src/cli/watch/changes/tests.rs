@@ -151,7 +151,7 @@ fn the_bill_is_told_when_it_changes_and_not_while_it_is_nothing() {
         )
     };
     assert_eq!(teller.observe(&bill(0, 0)), Vec::<String>::new());
-    assert_eq!(teller.observe(&bill(0, 7)), ["cost $<0.01"]);
+    assert_eq!(teller.observe(&bill(0, 7)), ["cost <$0.01"]);
     assert_eq!(teller.observe(&bill(42, 9)), ["cost $0.42"]);
     assert_eq!(teller.observe(&bill(42, 9)), Vec::<String>::new());
 }
