@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::pty::session::{Session, command};
-use crate::raw_server::{Act, Request, answer, chunk, chunked_head, json};
+use crate::raw_server::{Act, Request, answer, chunk, chunked_head, json, stream_head};
 use crate::stream_bench::{Bench, Ended, RUN, after, ended, event, holding, lines, open, snapshot, started};
 
 const STEP: &str = r#""step":1,"request_id":"550e8400-e29b-41d4-a716-446655440001""#;
@@ -105,6 +105,31 @@ fn json_has_a_line_a_change_with_the_agreed_fields() {
         assert!(seq >= last, "{object:?}");
         last = seq;
     }
+}
+
+#[test]
+fn what_only_the_snapshot_says_is_told_after_what_happened_before() {
+    // The history takes its time behind an end of a node, which makes the bill worth reading.
+    let long = event(3, &format!(r#""node_failed","node_id":"m","error":{{"message":"{}"}}"#, "x".repeat(20_000)));
+    let history = [started(1), event(2, r#""node_succeeded","node_id":"n""#)].map(|line| format!("{line}\n")).concat();
+    let bench = Bench::raw(move |request, _| {
+        if !request.line.contains("/events") {
+            return json(&format!(
+                r#"{{"run_id":"{RUN}","status":"failed","cost_summary":{{"total_usd_cents":42,"line_items":[]}}}}"#
+            ));
+        }
+        let rest = Act::Trickle(format!("{long}\n{}\n", ended(4, "failed")).into_bytes());
+        if after(request) == 0 {
+            vec![stream_head(), Act::Send(history.clone().into_bytes()), rest]
+        } else {
+            lines(&[])
+        }
+    });
+    let watched = bench.run("watch", &["--from-start"]);
+    assert_eq!(watched.code, Some(1), "{}", watched.stderr);
+    let (last, before) = watched.lines().split_last().map(|(last, before)| (last.clone(), before.to_vec())).unwrap();
+    assert!(last.ends_with("  cost $0.42"), "{}", watched.text());
+    assert!(before.last().unwrap().contains("  run failed"), "{}", watched.text());
 }
 
 #[test]
@@ -252,12 +277,39 @@ fn a_signal_ends_it_with_the_signals_code() {
     }
 }
 
+/// As [`silent_after`], but what asks whether the link is alive is not answered.
+fn deaf_to_probes() -> Bench {
+    Bench::raw(|request, _| match request.line.as_str() {
+        line if !line.contains("/events") => snapshot("running"),
+        line if line.contains("limit=1") => vec![Act::Hold],
+        line if line.contains("wait=false") => lines(&behind(&[started(1)], request)),
+        _ => open(&[]),
+    })
+}
+
 #[test]
-fn a_silent_link_is_told_as_stale_and_then_as_live_again() {
-    let bench = silent_after(vec![started(1)], "running", |_| false);
+fn a_link_that_does_not_answer_is_told_as_stale_and_then_made_again() {
+    let bench = deaf_to_probes();
     let mut running = bench.start("watch", &[]);
     running.line_with("stale: nothing heard since");
+    running.line_with("retrying in");
     running.line_with("live");
+}
+
+#[test]
+fn a_link_that_only_has_nothing_to_say_is_no_news() {
+    let bench = silent_after(vec![started(1)], "running", |_| false);
+    let mut running = bench.start("watch", &[]);
+    running.line_with("live");
+    let probed = |requests: &[Request]| {
+        let probe = requests.iter().position(|request| request.line.contains("limit=1"));
+        probe.is_some_and(|probe| requests[probe..].iter().any(|request| !request.line.contains("/events")))
+    };
+    bench.until("a probe and its snapshot", probed);
+    running.signal(Signal::TERM);
+    let watched = running.end();
+    assert_eq!(watched.code, Some(143));
+    assert!(!watched.text().contains("stale"), "{}", watched.text());
 }
 
 #[test]
@@ -278,7 +330,7 @@ fn on_a_terminal_nothing_of_the_server_acts() {
 }
 
 #[test]
-fn it_resumes_a_probe_when_the_process_goes_on_after_a_stop() {
+fn after_a_stop_the_link_is_probed() {
     let bench = silent_after(vec![started(1)], "running", |_| false);
     let mut running = bench.start("watch", &[]);
     running.line_with("live");

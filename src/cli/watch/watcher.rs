@@ -1,5 +1,7 @@
 //! From the feed to lines, and when the watching ends.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -21,6 +23,10 @@ use crate::feed::{Feed, FeedConfig, FeedItem, FeedUpdate, LinkState};
 use crate::run::{PendingCall, Run};
 use crate::view::format::plural;
 
+/// A link that has been silent is told of when the server has not answered within this time whether it is alive: one
+/// that merely has nothing to say is no news.
+const DOUBT: Duration = Duration::from_secs(3);
+
 /// What was last told of the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
@@ -38,6 +44,8 @@ pub(super) struct Watcher<'a> {
     run: Run,
     link: Link,
     told: Told,
+    /// When a silent link is to be told of, and since when it is silent.
+    silent: Option<(Instant, Timestamp)>,
     /// Whether what comes is new: the link was live once, or everything is to be told.
     telling: bool,
     /// Whether everything that happened before has been read.
@@ -60,6 +68,7 @@ impl<'a> Watcher<'a> {
             run: Run::new(arguments.run_id),
             link: Link::new(Patience::Endless),
             told: Told::Nothing,
+            silent: None,
             telling: arguments.from_start,
             caught_up: false,
             early: None,
@@ -80,13 +89,16 @@ impl<'a> Watcher<'a> {
         self.tell_now(Kind::Link, format!("connecting to {}", brief(&self.label)))?;
         let ended = loop {
             self.lines.flush().await?;
+            let silent = self.silent;
             let (last_seq, generation) = (self.run.last_seq, self.run.pending.generation());
             let step = tokio::select! {
                 update = rx.recv() => match update {
                     Some(update) => self.take(update),
                     None => Err(stream::feed_is_gone()),
                 },
-                read = self.reads.next(last_seq, generation) => self.read(read),
+                // Not before the events have told what happened: an answer would tell it first.
+                read = self.reads.next(last_seq, generation), if self.caught_up => self.read(read),
+                since = silence(silent) => self.stale(since).map(|()| None),
                 () = tick(beat.as_mut()) => self.beat().map(|()| None),
                 () = resumed.notified() => {
                     feed.probe_now();
@@ -175,6 +187,9 @@ impl<'a> Watcher<'a> {
     }
 
     fn link(&mut self, state: LinkState) -> Result<Option<Exit>, Failure> {
+        if !matches!(state, LinkState::Stale { .. }) {
+            self.silent = None;
+        }
         match state {
             LinkState::Connecting => {}
             LinkState::CatchingUp { .. } => {
@@ -188,10 +203,7 @@ impl<'a> Watcher<'a> {
                 }
                 self.caught_up()?;
             }
-            LinkState::Stale { since } => {
-                let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
-                self.say(Told::Trouble, format!("stale: nothing heard since {since}"))?;
-            }
+            LinkState::Stale { since } => self.silent = Some((Instant::now() + DOUBT, since)),
             LinkState::Retrying { wait, cause, class, .. } => {
                 self.link.trouble(&cause, class)?;
                 self.say(Told::Trouble, format!("retrying in {:.1} s: {}", wait.as_secs_f64(), brief(&cause)))?;
@@ -200,6 +212,12 @@ impl<'a> Watcher<'a> {
             LinkState::Refused { cause, class } => return Err(stream::refused(&cause, class)),
         }
         Ok(None)
+    }
+
+    fn stale(&mut self, since: Timestamp) -> Result<(), Failure> {
+        self.silent = None;
+        let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
+        self.say(Told::Trouble, format!("stale: nothing heard since {since}"))
     }
 
     fn say(&mut self, told: Told, text: String) -> Result<(), Failure> {
@@ -331,6 +349,17 @@ impl<'a> Watcher<'a> {
         let run_id = self.arguments.run_id.to_string();
         let command = self.arguments.server.command(&["answer", &run_id, "--call", id, option, value]);
         format!("answer with: {command}")
+    }
+}
+
+/// Since when the link is silent, once it has been in doubt for long enough.
+async fn silence(silent: Option<(Instant, Timestamp)>) -> Timestamp {
+    match silent {
+        Some((at, since)) => {
+            tokio::time::sleep_until(at).await;
+            since
+        }
+        None => std::future::pending().await,
     }
 }
 
