@@ -130,14 +130,7 @@ impl FollowArguments {
     /// What the settings are resolved from.
     #[must_use]
     pub fn flags(&self) -> Flags {
-        let display = self.display.flags();
-        Flags {
-            no_output: display.no_output,
-            ascii: display.ascii,
-            mouse: display.mouse,
-            idle_timeout: display.idle_timeout,
-            ..self.server.flags()
-        }
+        self.server.flags_with(&self.display)
     }
 
     /// The words that bring the operator back to this run on this server, in another shell as well.
@@ -186,6 +179,13 @@ impl ServerArguments {
     pub fn command(&self, words: &[&str]) -> String {
         let words = ["relay-console"].iter().chain(words).map(|word| (*word).to_owned());
         shell::line(&words.chain(self.words()).collect::<Vec<_>>())
+    }
+
+    /// What the settings are resolved from, for a command that opens the console.
+    #[must_use]
+    pub fn flags_with(&self, display: &DisplayArguments) -> Flags {
+        let Flags { no_output, ascii, mouse, idle_timeout, .. } = display.flags();
+        Flags { no_output, ascii, mouse, idle_timeout, ..self.flags() }
     }
 
     /// The same words again, for a command that is suggested.

@@ -44,15 +44,20 @@ pub fn next_step(error: &Error) -> Option<&'static str> {
     }
 }
 
-/// What was asked (or nothing), the message of an error, and on a line of its own what to do next. Line ends of the
-/// server's become spaces: what it says must not look like a line of ours.
+/// What was asked (or nothing), the message of an error, and on a line of its own what to do next.
 #[must_use]
 pub fn explained(asked: &str, error: &Error) -> String {
-    let message = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     match next_step(error) {
-        Some(step) => format!("{asked}{message}\nWhat to do: {step}."),
-        None => format!("{asked}{message}"),
+        Some(step) => format!("{}\nWhat to do: {step}.", said(asked, error)),
+        None => said(asked, error),
     }
+}
+
+/// What was asked (or nothing) and the message of an error. Line ends of the server's become spaces: what it says must not
+/// look like a line of ours.
+#[must_use]
+pub fn said(asked: &str, error: &Error) -> String {
+    format!("{asked}{}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

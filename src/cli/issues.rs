@@ -5,6 +5,7 @@
 use anyhow::anyhow;
 
 use super::Failure;
+use super::failure::said;
 use super::locate::{Place, locate};
 use super::output::PLAIN;
 use super::remote::{Remote, exit_of};
@@ -62,10 +63,10 @@ pub fn failure(remote: &Remote, asked: &str, file: &SpecFile, error: &Error) -> 
     if status.issues.is_empty() {
         return remote.failure(asked, error);
     }
-    let mut bare = status.as_ref().clone();
+    let mut bare = status.clone();
     let issues = std::mem::take(&mut bare.issues);
     let count = format::plural(issues.len() as u64, "issue");
     let report = render(&[("", &issues)], file, super::output::error_columns());
-    let message = format!("{} has {count}; {}: {bare}\n\n{}", file.file.name, remote.label, report.trim_end());
-    Failure::new(exit_of(error.class()), anyhow!(message))
+    let head = said(&format!("{} has {count}; {}: ", file.file.name, remote.label), &Error::Status(bare));
+    Failure::new(exit_of(error.class()), anyhow!("{head}\n\n{}", report.trim_end()))
 }

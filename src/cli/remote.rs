@@ -6,7 +6,7 @@
 use anyhow::anyhow;
 
 use super::arguments::ServerArguments;
-use super::failure::explained;
+use super::failure::{explained, said};
 use super::{Context, Exit, Failure, report};
 use crate::api::client::Client;
 use crate::api::error::{Class, Error};
@@ -48,8 +48,18 @@ impl Remote {
     /// The failure of a call: what was asked of whom, what went wrong, and what to do.
     #[must_use]
     pub fn failure(&self, asked: &str, error: &Error) -> Failure {
-        let asked = format!("cannot {asked} ({}): ", self.label);
-        Failure::new(exit_of(error.class()), anyhow!(explained(&asked, error)))
+        Failure::new(exit_of(error.class()), anyhow!(explained(&self.refused(asked), error)))
+    }
+
+    /// The same where the command knows better what to do.
+    #[must_use]
+    pub fn failure_with(&self, asked: &str, error: &Error, what_to_do: &str) -> Failure {
+        let message = said(&self.refused(asked), error);
+        Failure::new(exit_of(error.class()), anyhow!("{message}\nWhat to do: {what_to_do}"))
+    }
+
+    fn refused(&self, asked: &str) -> String {
+        format!("cannot {asked} ({}): ", self.label)
     }
 
     /// The failure of reading something of a run.

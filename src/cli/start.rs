@@ -22,6 +22,8 @@ use crate::api::create::{CreateRun, CreatedRun};
 use crate::api::error::{Class, Error, TransportKind};
 use crate::api::ids::{PlanHash, SessionId};
 use crate::app::shell;
+use crate::console::signals::{Signal, Signals};
+use crate::console::terminal;
 use crate::settings;
 
 /// `start`
@@ -87,22 +89,18 @@ pub fn run(arguments: &StartArguments, verbosity: u8) -> Result<Exit, Failure> {
     let spec = arguments.spec.as_deref().map(SpecFile::read).transpose()?;
     let create = request(arguments, spec.as_ref(), &key)?;
 
-    let server = arguments.server.flags();
-    let flags = settings::Flags {
-        profile: server.profile,
-        base_url: server.base_url,
-        api_key_file: server.api_key_file,
-        allow_http: server.allow_http,
-        no_proxy: server.no_proxy,
-        ..arguments.display.flags()
-    };
-    let context = Context::new(flags, verbosity)?;
+    let context = Context::new(arguments.server.flags_with(&arguments.display), verbosity)?;
     // What would keep the console from opening must not be found out when the run is there.
     settings::preferences(&context.flags, &context.environment, &context.files)?;
     let remote = Remote::of(&context)?;
     block_on(async {
-        let reply = remote.client.create(&create).await;
-        let reply = reply.map_err(|error| not_created(arguments, spec.as_ref(), &remote, &key, &error))?;
+        let reply = match unless_stopped(remote.client.create(&create)).await? {
+            Ok(reply) => reply.map_err(|error| not_created(arguments, spec.as_ref(), &remote, &key, &error))?,
+            Err(signal) => {
+                report(&format!("stopped while the request was under way: {}", in_doubt(&key)));
+                return Ok(Exit::Signal(signal));
+            }
+        };
         let CreatedRun { run_id, status, .. } = &reply.value;
         let follow =
             FollowArguments { run_id: *run_id, server: arguments.server.clone(), display: arguments.display.clone() };
@@ -119,6 +117,31 @@ pub fn run(arguments: &StartArguments, verbosity: u8) -> Result<Exit, Failure> {
         }
         Ok(Exit::Done)
     })
+}
+
+/// Waits for the work, or for the signal that ends the program before it: whoever stops it while the request is under
+/// way must not be left without a word on it.
+async fn unless_stopped<T>(work: impl Future<Output = T>) -> Result<Result<T, Signal>, Failure> {
+    let mut signals = Signals::listen().map_err(Failure::internal)?;
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(Ok(done)),
+            signal = signals.next() => match signal {
+                Signal::HangUp | Signal::Interrupt | Signal::Terminate => return Ok(Err(signal)),
+                Signal::Suspend => terminal::stop_this_process().map_err(Failure::internal)?,
+                Signal::Continue => {}
+            },
+        }
+    }
+}
+
+fn in_doubt(key: &str) -> String {
+    let key = shell::line(&[key.to_owned()]);
+    format!(
+        "it is not known whether the run was created; to repeat this without a second run, add\n  \
+         --idempotency-key {key}"
+    )
 }
 
 /// One stream can be read once, and the console reads keys from it.
@@ -185,27 +208,26 @@ fn not_created(
     key: &str,
     error: &Error,
 ) -> Failure {
-    let failure = match spec {
-        Some(spec) => issues::failure(remote, "create the run", spec, error),
-        None => remote.failure("create the run", error),
-    };
-    let Failure { exit, error: message } = failure;
+    const ASKED: &str = "create the run";
     if may_have_been_created(error) {
-        let advice = format!(
-            "It is not known whether the run was created. To repeat this without a second run, add:\n  \
-             --idempotency-key {key}"
-        );
-        return Failure::new(Exit::Unreachable, anyhow!("{message:#}\n{advice}"));
+        let Failure { error, .. } = remote.failure_with(ASKED, error, &in_doubt(key));
+        return Failure { exit: Exit::Unreachable, error };
     }
     if arguments.plan.is_some() && is_about_the_plan(error) {
         let command = arguments.server.command(&["compile", "FILE"]);
-        let advice = format!(
-            "A plan is known only to the server process that compiled it. Compile the spec again:\n  \
-             {command}"
+        let again = format!(
+            "compile the spec again, since a plan is known only to the server process that compiled it:\n  {command}"
         );
-        return Failure::new(exit, anyhow!("cannot create the run ({}): {error}\n{advice}", remote.label));
+        return remote.failure_with(ASKED, error, &again);
     }
-    Failure { exit, error: message }
+    if error.class() == Class::Conflict && arguments.idempotency_key.is_some() {
+        let other = "take another --idempotency-key, unless this was to be the run that the key stands for.";
+        return remote.failure_with(ASKED, error, other);
+    }
+    match spec {
+        Some(spec) => issues::failure(remote, ASKED, spec, error),
+        None => remote.failure(ASKED, error),
+    }
 }
 
 /// Whether the server may have taken the request, as far as the failure says. A failure to connect means that no attempt
@@ -214,7 +236,10 @@ fn may_have_been_created(error: &Error) -> bool {
     match error {
         Error::Setting(_) | Error::Redirect { .. } => false,
         Error::Transport(error) => error.kind != TransportKind::Connect,
-        Error::Status(status) => status.status >= 500 || status.status == 408,
+        // A conflict may be with an attempt of our own that was not answered.
+        Error::Status(status) => {
+            status.status >= 500 || status.status == 408 || (status.status == 409 && status.attempts > 1)
+        }
         Error::ContentType { .. } | Error::Encoding { .. } | Error::Decode { .. } => true,
     }
 }

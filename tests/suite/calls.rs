@@ -3,6 +3,7 @@
 //! The server is a raw socket with canned answers, so that ids, times and every misbehaviour are a test's own.
 
 mod reads;
+mod simulated;
 mod specs;
 mod starting;
 
@@ -11,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use tokio::runtime::Runtime;
 
 use crate::program::{Program, text};
-use crate::raw_server::{Act, RawServer, Request, answer, json};
+use crate::raw_server::{Act, RawServer, Request, Seen, answer, json};
 
 const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
 
@@ -22,7 +23,7 @@ const HOSTILE: &str = r"\u001b[2J\u202e\u200b\u0007\u009b1m";
 struct Bench {
     // Dropped before the runtime that it runs on.
     server: RawServer,
-    _runtime: Runtime,
+    runtime: Runtime,
     program: Program,
 }
 
@@ -31,7 +32,7 @@ impl Bench {
     fn with(script: impl Fn(&Request, usize) -> Vec<Act> + Send + Sync + 'static) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = runtime.block_on(RawServer::start(script));
-        Self { server, _runtime: runtime, program: Program::new() }
+        Self { server, runtime, program: Program::new() }
     }
 
     /// A server that always answers so.
@@ -63,6 +64,11 @@ impl Bench {
         // A program that refuses before it reads has closed its end.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap()
+    }
+
+    /// Waits until what the server has received fulfils the condition.
+    fn until(&self, what: &str, condition: impl Fn(&Seen) -> bool) {
+        self.runtime.block_on(self.server.until(what, condition));
     }
 
     /// The requests as far as they came, method and target.
@@ -113,13 +119,4 @@ fn assert_inert(shown: &str, what: &str) {
     let acts = |c: char| (c.is_control() && c != '\n') || ('\u{200b}'..='\u{202e}').contains(&c);
     assert!(!shown.chars().any(acts), "{what}: {shown:?}");
     assert!(shown.contains("␛[2J¿¿␇␦1m"), "{what} is not shown: {shown:?}");
-}
-
-#[test]
-fn the_help_of_each_command_is_what_was_agreed_on() {
-    // What every command says alike stands in the help of `follow`.
-    let own = |page: String| page.split("Server:").next().unwrap().to_owned();
-    let pages = ["start", "compile", "lint", "get", "pending", "steps", "tasks"]
-        .map(|name| own(text(&Program::new().run(&[name, "--help"]).stdout)));
-    crate::snapshots().bind(|| insta::assert_snapshot!("calls_help", pages.join("----\n")));
 }

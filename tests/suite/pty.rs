@@ -7,7 +7,7 @@ mod endings;
 mod keys;
 mod panics;
 pub(crate) mod session;
-mod simulate;
+pub(crate) mod simulate;
 
 /// A size at which the panes stand side by side.
 const WIDE: (u16, u16) = (120, 36);

@@ -201,7 +201,7 @@ fn every_failure_has_its_exit_code_and_says_what_to_do() {
             assert_fails(&output, code, &[advice, "SOME_CODE", "req-7", RUN, "127.0.0.1"]);
             assert_eq!(bench.lines().len(), if status == 503 { 3 } else { 1 });
         }
-        assert_fails(&Bench::answering(200, "[1").run(&[name, RUN]), 8, &["cannot be read", "runs API"]);
+        assert_fails(&Bench::answering(200, "[1").run(&[name, RUN]), 8, &["cannot be read", "relay-console doctor"]);
         let page = super::answer(200, &["content-type: text/html"], "<html>");
         assert_fails(&Bench::with(move |_, _| page.clone()).run(&[name, RUN]), 8, &["text/html"]);
         let bench = Bench::with(|_, _| json("{}"));

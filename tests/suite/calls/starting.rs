@@ -177,6 +177,26 @@ fn after_a_failure_that_leaves_the_outcome_open_the_command_can_be_repeated_with
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_signal_while_the_request_is_under_way_is_told_how_to_repeat_it() {
+    use std::process::Stdio;
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let bench = Bench::with(|_, _| vec![Act::Hold]);
+    bench.file("spec.json", SPEC);
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let before = bench.lines().len();
+        let mut command = bench.command(&start(&["--idempotency-key", "my key"]));
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        bench.until("the request", |seen| seen.requests.len() > before);
+        kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_fails(&output, code, &["stopped while", "not known", "--idempotency-key 'my key'"]);
+    }
+}
+
 #[test]
 fn a_run_that_was_surely_not_created_is_not_said_to_be_in_doubt() {
     for (status, code) in [(400, 2), (401, 4), (403, 4), (404, 5), (409, 6), (429, 7)] {
@@ -212,12 +232,31 @@ fn a_plan_that_the_server_has_forgotten_is_explained() {
     ] {
         let bench = Bench::answering(status, body);
         let output = bench.run(&["start", "--plan", &plan, "--detach", "--allow-http"]);
-        assert_fails(&output, code, &["server process that compiled it", "relay-console compile FILE --allow-http"]);
+        assert_fails(
+            &output,
+            code,
+            &["server process that compiled it", "\n  relay-console compile FILE --allow-http"],
+        );
     }
     let other = Bench::answering(400, r#"{"message":"input x is missing"}"#);
     let output = other.run(&["start", "--plan", &plan, "--detach"]);
     assert_fails(&output, 2, &["input x is missing"]);
-    assert!(!text(&output.stderr).contains("Compile"));
+    assert!(!text(&output.stderr).contains("compile"));
+}
+
+#[test]
+fn a_key_that_stands_for_another_run_is_explained() {
+    let bench = with_spec(409, r#"{"message":"this key was used with another body"}"#);
+    assert_fails(
+        &bench.run(&start(&["--idempotency-key", "k"])),
+        6,
+        &["another body", "take another --idempotency-key"],
+    );
+    // After an attempt that was not answered the conflict may be with a run of our own.
+    let conflict = answer(409, &[], "");
+    let bench = Bench::with(move |_, before| if before == 0 { vec![Act::Reset] } else { conflict.clone() });
+    bench.file("spec.json", SPEC);
+    assert_fails(&bench.run(&start(&[])), 7, &["not known whether the run was created"]);
 }
 
 #[test]
