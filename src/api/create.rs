@@ -133,7 +133,8 @@ impl CreateRun {
         Self { session_id: Some(session_id), ..self }
     }
 
-    /// With every model's text as deltas, or none; without this the spec says it.
+    /// With every model's text as deltas, whatever the spec says; `false` is sent as well, and the published document
+    /// takes it as leaving it to the spec.
     #[must_use]
     pub fn with_stream(self, stream: bool) -> Self {
         Self { stream: Some(stream), ..self }

@@ -58,16 +58,16 @@ pub struct StartArguments {
     /// Ask for every model's text while it is written
     #[arg(long, conflicts_with = "no_stream")]
     pub stream: bool,
-    /// Ask for no model's text while it is written
+    /// Say that no text is to be streamed; servers take that as leaving it to the spec
     #[arg(long)]
     pub no_stream: bool,
     /// Create one run under this key, however often it is asked for [default: a fresh one]
     #[arg(long, value_name = "KEY")]
     pub idempotency_key: Option<String>,
-    /// Print the run's id and leave; without this the run is followed
+    /// Print the server's answer and leave; without this the run is followed
     #[arg(long)]
     pub detach: bool,
-    /// With --detach: print the server's answer
+    /// As for every command; what --detach prints is JSON already
     #[arg(long, requires = "detach")]
     pub json: bool,
     /// Which server, and as whom.
@@ -110,11 +110,7 @@ pub fn run(arguments: &StartArguments, verbosity: u8) -> Result<Exit, Failure> {
         if !arguments.detach {
             return Session::with_server(context, *run_id, command)?.run().await;
         }
-        if arguments.json {
-            output::json(&reply.body)?;
-        } else {
-            output::text(&format!("{run_id}\n"))?;
-        }
+        output::json(&reply.body)?;
         Ok(Exit::Done)
     })
 }

@@ -27,7 +27,7 @@ fn start<'a>(words: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_detached_run_is_its_id_and_json_is_the_servers_answer() {
+fn a_detached_run_prints_the_servers_answer() {
     let bench = with_spec(200, CREATED);
     let transcript = bench.transcript(&start(&[]));
     crate::snapshots().bind(|| insta::assert_snapshot!("calls_start", transcript));
@@ -65,7 +65,8 @@ fn everything_that_can_be_said_is_sent() {
         " my key ",
     ]);
     let output = bench.run(&words);
-    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), format!("{RUN}\n")), "{}", text(&output.stderr));
+    let answered = (output.status.code(), text(&output.stdout));
+    assert_eq!(answered, (Some(0), format!("{CREATED}\n")), "{}", text(&output.stderr));
     let mut body = bench.bodies().remove(0);
     body.as_object_mut().unwrap().remove("spec").unwrap();
     let expected = json!({
@@ -263,7 +264,7 @@ fn a_key_that_stands_for_another_run_is_explained() {
 fn hostile_words_of_the_server_are_inert() {
     let created = CREATED.replace("running", HOSTILE);
     let output = with_spec(200, &created).run(&start(&[]));
-    assert_eq!(text(&output.stdout), format!("{RUN}\n"));
+    assert_eq!(text(&output.stdout), format!("{created}\n"));
     assert_inert(&text(&output.stderr), "a status");
 }
 
