@@ -132,3 +132,43 @@ fn a_call_that_waits_is_found_by_pending_and_shown_in_full_by_steps() {
     let run_with_steps = shell.answer(&["get", run, "--include", "steps,tool_calls"]);
     assert!(run_with_steps.contains(&format!("{tool} {call} waiting")), "{run_with_steps}");
 }
+
+/// A workflow that asks its operator twice: for a tool's result, then for a decision.
+const ASKING: &str = r#"{
+  "kind": "workflow", "name": "refund", "model": "claude-sonnet-4-5",
+  "inputs": [{"name": "order", "type": "string", "required": true}],
+  "nodes": [
+    {"id": "look_up", "type": "llm", "user": "Find the payment of {{order}}.", "tool_execution": {"mode": "client"},
+     "tools": [{"type": "function", "function": {"name": "find_payment", "parameters": {"type": "object"}}}]},
+    {"id": "decide", "type": "llm", "user": "Payment: {{look_up}}. Ask.", "tools": ["user_ask"],
+     "tool_execution": {"mode": "client"}}
+  ],
+  "outputs": [{"name": "decision", "from": "decide", "pointer": "/output/0/content/0/text"}]
+}"#;
+
+#[test]
+fn a_script_starts_a_run_waits_for_its_questions_answers_them_and_reads_what_came_out() {
+    let shell = Shell::new();
+    std::fs::write(shell.program.home.path().join("asking.json"), ASKING).unwrap();
+    let hash = shell.answer(&["compile", "asking.json"]);
+    let run = run_id(&shell.answer(&["start", "--plan", &hash, "--input", "order=A-1042", "--detach"]));
+    let results: [&[&str]; 2] = [&["--output", "{\"payment\": \"p-7\"}"], &["--text", "refund it in full"]];
+    for (index, result) in results.into_iter().enumerate() {
+        let waited = shell.run(&["watch", &run, "--exit-on-wait"]);
+        assert_eq!(waited.status.code(), Some(10), "{}", text(&waited.stderr));
+        let pending: Value = serde_json::from_str(&shell.answer(&["pending", &run, "--json"])).unwrap();
+        let call = pending["pending"][0]["tool_calls"][0]["tool_call"]["id"].as_str().unwrap();
+        let way = format!("relay-console answer {run} --call {call}");
+        assert!(text(&waited.stdout).contains(&way), "{}", text(&waited.stdout));
+        let verdict = shell.answer(&[&["answer", &run, "--call", call], result].concat());
+        assert!(verdict.starts_with("accepted 1 of 1"), "answer {index}: {verdict}");
+    }
+    let ended = shell.run(&["watch", &run]);
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    let decision = shell.answer(&["get", &run, "--output", "decision"]);
+    assert!(decision.contains("A-1042") && decision.contains("p-7"), "{decision}");
+    assert!(decision.contains("refund it in full"), "{decision}");
+    let events = shell.run(&["events", &run]);
+    assert_eq!(events.status.code(), Some(0));
+    assert_eq!(text(&events.stdout).lines().filter(|line| line.contains("\"node_tool_result\"")).count(), 2);
+}
