@@ -1,6 +1,6 @@
 //! When a request is tried again and how long to wait, as pure functions: chance and time are arguments.
 //!
-//! Source: `wire/README.md`, "Errors". The one loop, [`repeat`], is what [`super::client`] reads by; the submission
+//! Source: `wire/README.md`, "Errors". The one loop, `repeat`, is what [`super::client`] reads by; the submission
 //! machine takes its delays from here, and the feed has a back-off of its own with a longer reach.
 
 use std::time::Duration;

@@ -19,10 +19,12 @@ use clap::{ArgGroup, Args};
 use tokio::task;
 use uuid::Uuid;
 
-use super::arguments::ServerArguments;
-use super::remote::Remote;
-use super::{Exit, Failure, block_on, report};
 use crate::api::ids::{CallId, NodeId, RunId};
+use crate::cli::arguments::ServerArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::report;
+use crate::cli::remote::Remote;
+use crate::cli::runtime::block_on;
 use crate::console::signals::{Signal, Signals};
 use crate::submission::{self, Intent, Progress};
 

@@ -7,10 +7,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::arguments::ServerArguments;
-use super::remote::Remote;
-use super::spec_file::SpecFile;
-use super::{Exit, Failure, block_on, issues, output};
+use crate::cli::arguments::ServerArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
+use crate::cli::remote::Remote;
+use crate::cli::runtime::block_on;
+use crate::cli::spec::file::SpecFile;
+use crate::cli::spec::issues;
 
 /// `compile`
 #[derive(Debug, Clone, PartialEq, Args)]

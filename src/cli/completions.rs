@@ -5,7 +5,9 @@
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::{Shell, generate};
 
-use super::{CommandLine, Exit, Failure, output};
+use crate::cli::command_line::CommandLine;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
 
 /// `completions`
 #[derive(Debug, Clone, PartialEq, Args)]

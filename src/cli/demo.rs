@@ -3,12 +3,28 @@
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
+use clap::Args;
 use tempfile::TempDir;
 
-use super::arguments::DemoArguments;
-use super::session::Session;
-use super::{Context, Exit, Failure, block_on};
+use crate::cli::arguments::{DisplayArguments, Factor, factor};
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::runtime::block_on;
+use crate::cli::session::Session;
 use crate::simulator::{Scenario, ScenarioError, Simulator, SimulatorConfig};
+
+/// `demo`
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct DemoArguments {
+    /// A scenario's name or file; without it the one for newcomers
+    pub scenario: Option<String>,
+    /// How many times faster than the scenario says
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor)]
+    pub speed: Factor,
+    /// How the console looks and behaves.
+    #[command(flatten)]
+    pub display: DisplayArguments,
+}
 
 /// Starts the simulator and follows its run until the operator leaves.
 ///

@@ -17,9 +17,11 @@ mod terminal;
 use clap::Args;
 use secrecy::ExposeSecret;
 
-use super::arguments::ServerArguments;
-use super::{Exit, Failure, block_on, output};
 use crate::api::client::Credentials;
+use crate::cli::arguments::ServerArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
+use crate::cli::runtime::block_on;
 use crate::logging;
 use crate::settings::{self, Directories, Environment, Files, Flags, SettingsError, Survey};
 use crate::view::Theme;

@@ -10,16 +10,18 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::arguments::ServerArguments;
-use super::facts::Facts;
-use super::output::{self, PLAIN};
-use super::remote::Remote;
-use super::step_table::{self, StepRow};
-use super::table::{Align, Table};
-use super::{Exit, Failure, block_on};
 use crate::api::client::{Include, Reply};
 use crate::api::ids::RunId;
 use crate::api::run::{CostLine, CostSummary, NodeSnapshot, RunSnapshot, RunSummary};
+use crate::cli::arguments::ServerArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
+use crate::cli::output::facts::Facts;
+use crate::cli::output::step_table::StepRow;
+use crate::cli::output::table::{Align, Table};
+use crate::cli::output::{PLAIN, step_table};
+use crate::cli::remote::Remote;
+use crate::cli::runtime::block_on;
 use crate::view::{format, text};
 
 /// `get`

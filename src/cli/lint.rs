@@ -6,13 +6,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::arguments::ServerArguments;
-use super::facts::Facts;
-use super::remote::Remote;
-use super::spec_file::SpecFile;
-use super::{Exit, Failure, block_on, issues, output};
 use crate::api::ids::PlanHash;
 use crate::api::plan::LintReport;
+use crate::cli::arguments::ServerArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
+use crate::cli::output::facts::Facts;
+use crate::cli::remote::Remote;
+use crate::cli::runtime::block_on;
+use crate::cli::spec::file::SpecFile;
+use crate::cli::spec::issues;
 use crate::view::format;
 
 /// `lint`

@@ -12,8 +12,9 @@ use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::exit::MEANINGS;
-use super::{CommandLine, Exit, Failure, output};
+use crate::cli::command_line::CommandLine;
+use crate::cli::exit::{Exit, Failure, MEANINGS};
+use crate::cli::output;
 
 /// `man`
 #[derive(Debug, Clone, PartialEq, Args)]

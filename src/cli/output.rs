@@ -1,16 +1,20 @@
-//! What goes to standard output.
+//! What goes to standard output, and the messages on standard error.
 //!
 //! Rules: only the answer goes there; off a terminal no escape is written and not a byte of the server's JSON changes;
 //! on a terminal what does not print shows as an escape of JSON or as a mark; whoever stops reading early ends the
 //! command quietly.
+
+pub mod facts;
+pub mod step_table;
+pub mod table;
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use crossterm::terminal;
 
-use super::{Exit, Failure};
 use crate::app::inert;
+use crate::cli::exit::{Exit, Failure};
 use crate::view::{Theme, text};
 
 /// How foreign text is shown outside the console.
@@ -40,6 +44,12 @@ pub fn error_columns() -> Option<usize> {
     terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0)
 }
 
+/// One message on standard error; what is foreign in it is made inert.
+pub fn report(message: &str) {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "relay-console: {}", inert_lines(message));
+}
+
 /// A text as it is.
 ///
 /// # Errors
@@ -51,7 +61,7 @@ pub fn text(answer: &str) -> Result<(), Failure> {
 /// Bytes as they are.
 ///
 /// # Errors
-/// As [`text`].
+/// As [`text()`].
 pub fn bytes(answer: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(answer).and_then(|()| out.flush()).map_err(unwritten)
@@ -67,7 +77,7 @@ pub fn unwritten(error: io::Error) -> Failure {
 /// A server's JSON and the end of a line.
 ///
 /// # Errors
-/// As [`text`].
+/// As [`text()`].
 pub fn json(body: &[u8]) -> Result<(), Failure> {
     if is_terminal() {
         return text(&format!("{}\n", escaped(String::from_utf8_lossy(body).trim_end())));

@@ -2,13 +2,15 @@
 
 use clap::Args;
 
-use super::arguments::ServerArguments;
-use super::output::{self, PLAIN};
-use super::remote::Remote;
-use super::table::{Align, Table};
-use super::{Exit, Failure, block_on, report};
 use crate::api::ids::RunId;
 use crate::api::tool::{CallKey, PendingTools, Question};
+use crate::cli::arguments::ServerArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
+use crate::cli::output::table::{Align, Table};
+use crate::cli::output::{PLAIN, report};
+use crate::cli::remote::Remote;
+use crate::cli::runtime::block_on;
 use crate::view::text;
 
 /// `pending`

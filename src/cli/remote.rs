@@ -5,12 +5,14 @@
 
 use anyhow::anyhow;
 
-use super::arguments::ServerArguments;
-use super::failure::{explained, said};
-use super::{Context, Exit, Failure, report};
 use crate::api::client::Client;
 use crate::api::error::{Class, Error};
 use crate::api::ids::RunId;
+use crate::cli::arguments::ServerArguments;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::failure::{explained, said};
+use crate::cli::output::report;
 use crate::settings::{self, Server};
 
 /// A server to ask.

@@ -10,12 +10,14 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::anyhow;
 use uuid::Uuid;
 
-use super::{Context, Exit, Failure, output, remote};
 use crate::api::client::{BaseUrl, Client, ClientConfig, ClientSource, Credentials};
 use crate::api::error::{Error, SettingError};
 use crate::api::ids::RunId;
 use crate::api::run::RunStatus;
 use crate::app::Identity;
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::{output, remote};
 use crate::console::{self, ConsoleConfig};
 use crate::run::{Price, Prices};
 use crate::settings::{self, Directories, Flags, Preferences, Server, SettingsError};

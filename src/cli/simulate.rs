@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::arguments::{Factor, factor};
-use super::{Context, Exit, Failure, block_on, demo, output};
+use crate::cli::arguments::{Factor, factor};
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::runtime::block_on;
+use crate::cli::{demo, output};
 use crate::console::signals::{Signal, Signals};
 use crate::settings::Flags;
 use crate::simulator::{Simulator, SimulatorConfig};

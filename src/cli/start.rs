@@ -4,6 +4,9 @@
 //! standard error before anything else happens; every run is created under an idempotency key, the operator's or one
 //! made here, so that after a failure that leaves the outcome open the command can be repeated without a second run.
 
+pub mod inputs;
+pub mod overrides;
+
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
@@ -11,17 +14,23 @@ use anyhow::anyhow;
 use clap::{ArgGroup, Args};
 use uuid::Uuid;
 
-use super::arguments::{DisplayArguments, FollowArguments, ServerArguments};
-use super::inputs::{self, InputFile, InputWord};
-use super::overrides::{self, FanoutModel, NodeModel};
-use super::remote::Remote;
-use super::session::Session;
-use super::spec_file::{STANDARD_INPUT, SpecFile};
-use super::{Context, Exit, Failure, block_on, issues, output, report};
 use crate::api::create::{CreateRun, CreatedRun};
 use crate::api::error::{Class, Error, TransportKind};
 use crate::api::ids::{PlanHash, SessionId};
 use crate::app::shell;
+use crate::cli::arguments::{DisplayArguments, ServerArguments};
+use crate::cli::context::Context;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::follow::FollowArguments;
+use crate::cli::output;
+use crate::cli::output::report;
+use crate::cli::remote::Remote;
+use crate::cli::runtime::block_on;
+use crate::cli::session::Session;
+use crate::cli::spec::file::{STANDARD_INPUT, SpecFile};
+use crate::cli::spec::issues;
+use crate::cli::start::inputs::{InputFile, InputWord};
+use crate::cli::start::overrides::{FanoutModel, NodeModel};
 use crate::console::signals::{Signal, Signals};
 use crate::console::terminal;
 use crate::settings;

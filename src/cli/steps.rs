@@ -2,15 +2,17 @@
 
 use clap::Args;
 
-use super::arguments::ServerArguments;
-use super::facts::Facts;
-use super::output;
-use super::remote::Remote;
-use super::step_table::{self, StepRow};
-use super::{Exit, Failure, block_on, report};
 use crate::api::ids::{CallId, RunId};
 use crate::api::step::ToolCallDetail;
 use crate::app::json;
+use crate::cli::arguments::ServerArguments;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
+use crate::cli::output::facts::Facts;
+use crate::cli::output::step_table::StepRow;
+use crate::cli::output::{report, step_table};
+use crate::cli::remote::Remote;
+use crate::cli::runtime::block_on;
 
 /// `steps`
 #[derive(Debug, Clone, PartialEq, Args)]

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use tokio::sync::Notify;
 
-use super::remote::exit_of;
-use super::{Exit, Failure, output};
 use crate::api::error::Class;
 use crate::api::retry;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
+use crate::cli::remote::exit_of;
 use crate::console::signals::{Signal, Signals};
 use crate::console::terminal;
 use crate::view::text;
@@ -24,7 +25,7 @@ pub const FEED_CHANNEL: usize = 4;
 const LOOKED_AT: usize = 2_000;
 const GIST: usize = 400;
 
-/// Foreign text as a part of one line: inert, each run of white space one space, at most [`GIST`] columns.
+/// Foreign text as a part of one line: inert, each run of white space one space, at most `GIST` columns.
 #[must_use]
 pub fn gist(foreign: &str) -> String {
     let head: String = foreign.chars().take(LOOKED_AT).collect();

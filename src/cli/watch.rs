@@ -20,10 +20,13 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::Notify;
 
-use super::arguments::{ServerArguments, duration};
-use super::remote::Remote;
-use super::{Exit, Failure, block_on, report, stream};
 use crate::api::ids::RunId;
+use crate::cli::arguments::{ServerArguments, duration};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::report;
+use crate::cli::remote::Remote;
+use crate::cli::runtime::block_on;
+use crate::cli::stream;
 use watcher::Watcher;
 
 /// How often `--json` says that it is alive.

@@ -9,9 +9,11 @@ use anyhow::anyhow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{AnswerArguments, GivenCall, What};
+use super::AnswerArguments;
+use super::GivenCall;
+use super::What;
 use crate::api::ids::CallId;
-use crate::cli::{Exit, Failure};
+use crate::cli::exit::{Exit, Failure};
 
 /// One object of a file that `--all` names.
 #[derive(Deserialize)]

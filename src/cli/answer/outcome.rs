@@ -12,8 +12,9 @@ use super::request::Answers;
 use crate::api::ids::{CallId, RunId};
 use crate::api::run::RunStatus;
 use crate::api::tool::{CallKey, StepKey};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
 use crate::cli::remote::exit_of;
-use crate::cli::{Exit, Failure, output};
 use crate::submission::{CallVerdict, Intent, Verdict};
 
 /// What `--json` prints when every result was accepted.

@@ -5,12 +5,14 @@
 
 use anyhow::anyhow;
 
-use super::{AnswerArguments, GivenCall, What};
+use super::AnswerArguments;
+use super::GivenCall;
+use super::What;
 use crate::api::ids::CallId;
 use crate::api::tool::{CallKey, PendingTools, Question, StepKey, ToolCall, ToolResult, ToolResultsRequest};
 use crate::app::{inert, json};
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::remote::Remote;
-use crate::cli::{Exit, Failure};
 use crate::submission::{PastCall, find_call};
 
 /// Whether all calls can be answered.

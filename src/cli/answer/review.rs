@@ -9,10 +9,12 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use anyhow::Context as _;
 
 use super::AnswerArguments;
-use super::request::{Answered, Answers};
+use super::request::Answered;
+use super::request::Answers;
 use crate::app::{inert, json};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output;
 use crate::cli::remote::Remote;
-use crate::cli::{Exit, Failure, output};
 use crate::submission::Intent;
 use crate::view::text;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::report::{Finding, State};
 use crate::api::client::{BaseUrl, DEFAULT_BASE_URL};
-use crate::cli::Exit;
+use crate::cli::exit::Exit;
 use crate::settings::{
     BASE_URL_VARIABLE, Directories, FileState, Flags, SettingsError, Survey, masked, without_secrets,
 };

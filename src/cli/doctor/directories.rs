@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::report::Finding;
 use crate::api::client::BaseUrl;
-use crate::cli::Exit;
+use crate::cli::exit::Exit;
 use crate::settings::Directories;
 use crate::store::state_dir::{DRAFTS_DIR, PROGRAM_DIR, hash_name};
 use crate::store::{Draft, private_file};

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::Exit;
+use crate::cli::exit::Exit;
 use crate::settings::without_secrets;
 use crate::view::{Theme, text};
 

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::net::{TcpStream, lookup_host};
 
-use super::configuration::{proxy_variable, settled_base_url};
+use super::configuration::proxy_variable;
+use super::configuration::settled_base_url;
 use super::report::Finding;
 use crate::api::client::{BaseUrl, Client, ClientConfig, Credentials, Probe};
 use crate::api::error::{Error, TransportKind};
 use crate::api::ids::RunId;
-use crate::cli::Exit;
+use crate::cli::exit::Exit;
 use crate::cli::failure::next_step;
 use crate::cli::remote::exit_of;
 use crate::settings::{Flags, Survey};

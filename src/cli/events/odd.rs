@@ -3,7 +3,8 @@
 //! Rule: a server gone wild cannot flood the terminal: after some notes only the sum is told.
 
 use crate::api::event::ProtocolError;
-use crate::cli::{report, stream};
+use crate::cli::output::report;
+use crate::cli::stream;
 use crate::view::format::plural;
 
 /// How many notes are made one by one.

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::change::{Change, Kind, brief};
+use super::change::Change;
+use super::change::Kind;
+use super::change::brief;
 use crate::api::event::{Event, EventBody, Failure};
 use crate::api::ids::NodeId;
 use crate::api::run::{NodeStatus, RunStatus};

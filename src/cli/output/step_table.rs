@@ -4,10 +4,10 @@
 
 use std::fmt::Write as _;
 
-use super::table::{Align, Table};
 use crate::api::run::Provider;
 use crate::api::step::{NodeStep, NodeSteps, StepDetail, StepLlmCall};
 use crate::api::tool::{PendingToolCall, ToolResult};
+use crate::cli::output::table::{Align, Table};
 use crate::view::format;
 
 /// What a row says.

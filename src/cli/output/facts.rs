@@ -2,7 +2,7 @@
 //!
 //! Rules: a value is made inert and stands on one line; nothing is cut, since a terminal wraps what is long.
 
-use super::output::PLAIN;
+use crate::cli::output::PLAIN;
 use crate::view::text;
 
 /// Columns between the names and the values.

@@ -4,15 +4,16 @@
 
 use anyhow::anyhow;
 
-use super::Failure;
-use super::failure::said;
-use super::locate::{Place, locate};
-use super::output::PLAIN;
-use super::remote::{Remote, exit_of};
-use super::spec_file::SpecFile;
-use super::table::{Align, Table};
 use crate::api::error::Error;
 use crate::api::plan::Issue;
+use crate::cli::exit::Failure;
+use crate::cli::failure::said;
+use crate::cli::output;
+use crate::cli::output::PLAIN;
+use crate::cli::output::table::{Align, Table};
+use crate::cli::remote::{Remote, exit_of};
+use crate::cli::spec::file::SpecFile;
+use crate::cli::spec::locate::{Place, locate};
 use crate::view::{format, text};
 
 /// Issues with the words for who found them, which may be empty for all.
@@ -66,7 +67,7 @@ pub fn failure(remote: &Remote, asked: &str, file: &SpecFile, error: &Error) -> 
     let mut bare = status.clone();
     let issues = std::mem::take(&mut bare.issues);
     let count = format::plural(issues.len() as u64, "issue");
-    let report = render(&[("", &issues)], file, super::output::error_columns());
+    let report = render(&[("", &issues)], file, output::error_columns());
     let head = said(&format!("{} has {count}; {}: ", file.file.name, remote.label), &Error::Status(bare));
     Failure::new(exit_of(error.class()), anyhow!("{head}\n\n{}", report.trim_end()))
 }

@@ -9,10 +9,10 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
-use super::locate::Place;
-use super::output::PLAIN;
-use super::{Exit, Failure, report};
 use crate::api::workflow::{SpecError, WorkflowSpec};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{PLAIN, report};
+use crate::cli::spec::locate::Place;
 use crate::view::text;
 
 /// The most that is read of a file: 64 MiB, far beyond what any server takes.
@@ -160,7 +160,7 @@ impl SpecFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::locate::locate;
+    use crate::cli::spec::locate::locate;
 
     fn file(text: &str) -> SourceFile {
         SourceFile { name: "spec.json".to_owned(), text: text.to_owned() }

@@ -4,7 +4,9 @@
 //! that is too long loses the end of its last column, then of its widest ones, and says so with an ellipsis; elsewhere
 //! nothing is cut.
 
-use super::output::{self, PLAIN};
+use crate::cli::exit::Failure;
+use crate::cli::output;
+use crate::cli::output::PLAIN;
 use crate::view::text;
 
 /// Columns between two columns.
@@ -114,7 +116,7 @@ impl Table {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn print(&self) -> Result<(), super::Failure> {
+    pub fn print(&self) -> Result<(), Failure> {
         output::text(&self.render(output::columns()))
     }
 }

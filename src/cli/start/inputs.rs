@@ -19,9 +19,9 @@ use indexmap::IndexMap;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::spec_file::{STANDARD_INPUT, SourceFile};
-use super::{Exit, Failure};
 use crate::app::json;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::spec::file::{STANDARD_INPUT, SourceFile};
 
 /// `name=text` or `name:=json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
