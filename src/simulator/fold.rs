@@ -187,6 +187,7 @@ impl Fold {
         let usage = call.usage.unwrap_or_default();
         self.totals.total_input_tokens += usage.input_tokens;
         self.totals.total_output_tokens += usage.output_tokens;
+        // A model that nobody is known to serve has no price, and no line: 0 cents would say that it was billed.
         let (Some(provider), Some(model)) = (&call.provider, &call.model) else { return };
         let tokens = self.tokens.entry((provider.clone(), model.to_string())).or_default();
         tokens.requests += 1;

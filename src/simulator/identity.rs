@@ -49,19 +49,19 @@ impl Identity {
     }
 
     /// A response's id in the spelling of its provider.
-    pub(crate) fn response_id(&self, provider: &Provider, request: RequestId) -> String {
+    pub(crate) fn response_id(&self, provider: Option<&Provider>, request: RequestId) -> String {
         let digits = self.letters(&format!("response/{request}"), 20);
         match provider {
-            Provider::Anthropic => format!("msg_01{digits}"),
-            Provider::Openai => format!("resp_{digits}"),
+            Some(Provider::Anthropic) => format!("msg_01{digits}"),
+            Some(Provider::Openai) => format!("resp_{digits}"),
             _ => digits,
         }
     }
 
     /// The id of call number `index` of a request, in the spelling of its provider.
-    pub(crate) fn call_id(&self, provider: &Provider, request: RequestId, index: usize) -> Option<CallId> {
+    pub(crate) fn call_id(&self, provider: Option<&Provider>, request: RequestId, index: usize) -> Option<CallId> {
         let digits = self.letters(&format!("call/{request}/{index}"), 18);
-        let prefix = if *provider == Provider::Anthropic { "toolu_01" } else { "call_" };
+        let prefix = if provider == Some(&Provider::Anthropic) { "toolu_01" } else { "call_" };
         CallId::from_wire(&format!("{prefix}{digits}"))
     }
 

@@ -33,9 +33,10 @@ fn price(model: &str) -> Option<&'static Price> {
     PRICES.iter().filter(|price| model.starts_with(price.prefix)).max_by_key(|price| price.prefix.len())
 }
 
-/// Who serves a model; a provider that no client has heard of for a model that is in no list.
-pub(crate) fn provider(model: &str) -> Provider {
-    price(model).map_or_else(|| Provider::from("stand-in"), |price| price.provider.clone())
+/// Who serves a model; nobody for a model that is in no list. The published document knows no other providers than those
+/// of the list, and what has no price must not be shown as billed.
+pub(crate) fn provider(model: &str) -> Option<Provider> {
+    price(model).map(|price| price.provider.clone())
 }
 
 /// Whole US cents for these tokens, rounded to the nearest; 0 for a model that is in no list.
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_names_the_provider() {
-        assert_eq!(provider("grok-4-fast"), Provider::Xai);
-        assert_eq!(provider("somebody-1").as_str(), "stand-in");
+        assert_eq!(provider("grok-4-fast"), Some(Provider::Xai));
+        assert_eq!(provider("somebody-1"), None);
     }
 }

@@ -73,7 +73,7 @@ impl Engine {
             request: kept(self.request_of(task, asked)),
             response: kept(response),
             llm_call: StepLlmCall {
-                provider: Some(asked.provider.clone()),
+                provider: asked.provider.clone(),
                 model: Some(asked.model.clone()),
                 response_id: Some(asked.response_id.clone()),
                 stop_reason: Some(asked.stop_reason().to_owned()),

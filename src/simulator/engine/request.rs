@@ -28,7 +28,7 @@ const CHARACTERS_OF_A_TOKEN: usize = 4;
 pub(super) struct Asked<'a> {
     node: &'a NodeId,
     pub(super) request: Request,
-    pub(super) provider: Provider,
+    pub(super) provider: Option<Provider>,
     pub(super) model: String,
     pub(super) response_id: String,
     pub(super) streams: bool,
@@ -85,7 +85,7 @@ impl Engine {
         let calls = step.calls.iter().enumerate().filter_map(|(index, script)| {
             let scripted = script.id.as_deref().and_then(crate::api::CallId::from_wire);
             let call = ToolCall {
-                id: scripted.or_else(|| self.identity.call_id(&provider, request.id, index))?,
+                id: scripted.or_else(|| self.identity.call_id(provider.as_ref(), request.id, index))?,
                 name: ToolName::from_wire(&script.name)?,
                 arguments: Some(self.arguments(task, script, step.literal)),
             };
@@ -95,7 +95,7 @@ impl Engine {
             calls: calls.collect(),
             node: id,
             request,
-            response_id: self.identity.response_id(&provider, request.id),
+            response_id: self.identity.response_id(provider.as_ref(), request.id),
             provider,
             model,
             streams: self.part.stream || spec::streams(&task.spec),
@@ -205,7 +205,7 @@ impl Asked<'_> {
         let llm_call = LlmCall {
             step: self.request.step,
             request_id: self.request.id,
-            provider: Some(self.provider.clone()),
+            provider: self.provider.clone(),
             model: Some(self.model.as_str().into()),
             response_id: Some(self.response_id.as_str().into()),
             stop_reason: Some(stop_reason.into()),

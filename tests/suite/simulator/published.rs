@@ -124,7 +124,6 @@ async fn every_answer_of_a_run_is_of_the_published_form() {
 async fn every_answer_about_a_spec_is_of_the_published_form() {
     let Some(document) = document() else { return };
     let mut bench = Bench::empty().await;
-    // A model of somebody: one that nobody is known to serve has a provider that the document does not list.
     let right = json!({"kind": "workflow", "model": "gpt-5", "nodes": [{"id": "a", "type": "llm", "user": "hello"}]});
     let wrong = json!({"kind": "workflow", "nodes": [{"id": "a", "type": "llm", "user": "hello"}, {"id": "a"}]});
     for spec in [&right, &wrong] {
@@ -148,13 +147,18 @@ async fn every_answer_about_a_spec_is_of_the_published_form() {
         ],
         "outputs": [{"name": "made", "from": "made"}]});
     hold(&document, "/workflows/compile", bench.post("/workflows/compile", &every).await).await;
-    let body = json!({"spec": every});
-    hold(&document, "/runs", bench.post("/runs", &body).await).await;
-    bench.created(&body).await;
-    bench.to_the_end(0).await;
-    let snapshot = hold(&document, "/runs/{run_id}", bench.get("?include=steps,tool_calls").await).await;
-    assert_eq!(snapshot["status"], "succeeded", "{snapshot:#}");
-    hold(&document, "/runs/{run_id}/steps", bench.get("/steps").await).await;
+    // As it is, and with a model that nobody is known to serve: it has no price, so it is not billed at 0.
+    for (body, lines) in [(json!({"spec": every}), 1), (json!({"spec": every, "model_override": "a-model-of-mine"}), 0)]
+    {
+        hold(&document, "/runs", bench.post("/runs", &body).await).await;
+        bench.created(&body).await;
+        bench.to_the_end(0).await;
+        let snapshot = hold(&document, "/runs/{run_id}", bench.get("?include=steps,tool_calls").await).await;
+        assert_eq!(snapshot["status"], "succeeded", "{snapshot:#}");
+        assert_eq!(snapshot["cost_summary"]["line_items"].as_array().unwrap().len(), lines, "{snapshot:#}");
+        assert_ne!(snapshot["summary"]["total_input_tokens"], 0, "{snapshot:#}");
+        hold(&document, "/runs/{run_id}/steps", bench.get("/steps").await).await;
+    }
 }
 
 #[tokio::test]
