@@ -199,6 +199,10 @@ impl Scanner<'_> {
     fn element(&mut self, index: usize) -> Option<usize> {
         self.step();
         for _ in 0..index {
+            // However large the index is, beyond the last element there is nothing to step over.
+            if self.peek().is_none_or(|byte| byte == b']') {
+                return None;
+            }
             self.next_sibling();
         }
         self.peek().filter(|byte| *byte != b']').map(|_| self.at)

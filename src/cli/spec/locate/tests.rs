@@ -51,6 +51,9 @@ fn a_path_that_leads_nowhere_gives_its_nearest_ancestor_and_what_is_missing() {
     };
     assert_eq!(missing("$.nodes[1].model.name"), (4, 2, "model".to_owned()));
     assert_eq!(missing("$.nodes[7].id"), (2, 12, "[7]".to_owned()));
+    let endless = format!("[{}]", usize::MAX);
+    assert_eq!(missing(&format!("$.nodes{endless}.id")), (2, 12, endless.clone()));
+    assert_eq!(missing(&format!("$.nodes[1].tools{endless}")), (4, 42, endless));
     assert_eq!(missing("$.nodes[1].tools[0]"), (4, 42, "[0]".to_owned()));
     assert_eq!(missing("$.nodes[0].id.x"), (3, 12, "x".to_owned()));
 }
