@@ -202,10 +202,24 @@ impl Client {
         what: &'static str,
         check: impl Fn(Reply<T>) -> Result<Reply<T>, Error>,
     ) -> Result<Reply<T>, Error> {
-        let check = &check;
+        self.read_noted(request, what, check, |_| {}).await
+    }
+
+    /// As [`Self::read_checked`]; `note` hears of every attempt that fails.
+    async fn read_noted<T: DeserializeOwned>(
+        &self,
+        request: impl Fn() -> RequestBuilder,
+        what: &'static str,
+        check: impl Fn(Reply<T>) -> Result<Reply<T>, Error>,
+        note: impl Fn(&Error),
+    ) -> Result<Reply<T>, Error> {
+        let (check, note) = (&check, &note);
         let attempt = || {
             let request = request().header(ACCEPT, "application/json").timeout(self.config.request_timeout);
-            async move { check(answer::json(self.send(request).await?, &self.config, what).await?) }
+            async move {
+                let read = async { check(answer::json(self.send(request).await?, &self.config, what).await?) };
+                read.await.inspect_err(note)
+            }
         };
         if self.retries { retry::repeat(what, attempt).await } else { attempt().await }
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::error::Error;
 use super::ids::{PlanHash, RunId, SessionId};
 use super::run::RunStatus;
 use super::workflow::WorkflowSpec;
@@ -183,6 +184,16 @@ pub struct CreatedRun {
     pub status: RunStatus,
     /// The plan that it executes.
     pub plan_hash: PlanHash,
+}
+
+/// Why there is no run, or none that is known of.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{error}")]
+pub struct NotCreated {
+    /// What the last attempt that says something has failed with.
+    pub error: Error,
+    /// Whether any attempt may have created the run all the same.
+    pub in_doubt: bool,
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use anyhow::anyhow;
 use clap::{ArgGroup, Args};
 use uuid::Uuid;
 
-use crate::api::create::{CreateRun, CreatedRun};
-use crate::api::error::{Class, Error, TransportKind};
+use crate::api::create::{CreateRun, CreatedRun, NotCreated};
+use crate::api::error::{Class, Error};
 use crate::api::ids::{PlanHash, SessionId};
 use crate::app::shell;
 use crate::cli::arguments::{DisplayArguments, ServerArguments};
@@ -211,10 +211,10 @@ fn not_created(
     spec: Option<&SpecFile>,
     remote: &Remote,
     key: &str,
-    error: &Error,
+    NotCreated { error, in_doubt: unclear }: &NotCreated,
 ) -> Failure {
     const ASKED: &str = "create the run";
-    if may_have_been_created(error) {
+    if *unclear {
         let Failure { error, .. } = remote.failure_with(ASKED, error, &in_doubt(key));
         return Failure { exit: Exit::Unreachable, error };
     }
@@ -232,20 +232,6 @@ fn not_created(
     match spec {
         Some(spec) => issues::failure(remote, ASKED, spec, error),
         None => remote.failure(ASKED, error),
-    }
-}
-
-/// Whether the server may have taken the request, as far as the failure says. A failure to connect means that no attempt
-/// has arrived ([`crate::api::Client::create`]).
-fn may_have_been_created(error: &Error) -> bool {
-    match error {
-        Error::Setting(_) | Error::Redirect { .. } => false,
-        Error::Transport(error) => error.kind != TransportKind::Connect,
-        // A conflict may be with an attempt of our own that was not answered.
-        Error::Status(status) => {
-            status.status >= 500 || status.status == 408 || (status.status == 409 && status.attempts > 1)
-        }
-        Error::ContentType { .. } | Error::Encoding { .. } | Error::Decode { .. } => true,
     }
 }
 

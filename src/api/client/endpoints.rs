@@ -5,12 +5,14 @@
 //! and the server treats it as the same request (`wire/README.md`, "Base URL, credentials, headers"). A submission and
 //! the opening of a stream are one attempt each: what to do next is decided elsewhere (`submission`, `feed`).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use reqwest::header::ACCEPT;
 use reqwest::{Method, Response};
 use uuid::Uuid;
 
 use super::{Client, EventStream, EventsQuery, REQUEST_ID_HEADER, Reply, answer};
-use crate::api::create::{CreateRun, CreatedRun};
+use crate::api::create::{CreateRun, CreatedRun, NotCreated};
 use crate::api::error::{Error, TransportError, TransportKind};
 use crate::api::ids::{CallId, RunId};
 use crate::api::plan::{CompiledPlan, LintReport};
@@ -33,14 +35,19 @@ impl Client {
     /// Creates a run.
     ///
     /// # Errors
-    /// When the server refuses, cannot be reached, or answers something else. After a failure of the network it may
-    /// have created the run all the same, unless no attempt connected ([`TransportKind::Connect`]); the same
-    /// [`CreateRun`] can be sent again.
-    pub async fn create(&self, run: &CreateRun) -> Result<Reply<CreatedRun>, Error> {
+    /// When the server refuses, cannot be reached, or answers something else. [`NotCreated::in_doubt`] says whether it
+    /// may have created the run all the same; the same [`CreateRun`] can be sent again.
+    pub async fn create(&self, run: &CreateRun) -> Result<Reply<CreatedRun>, NotCreated> {
         let url = self.config.base_url.join(&["runs"]);
         let id = run.request_id().to_string();
         let request = || self.http.post(url.clone()).header(REQUEST_ID_HEADER, &id).json(run);
-        self.read(request, "a created run").await
+        // Any attempt may be the one that was taken, not only the last.
+        let in_doubt = AtomicBool::new(false);
+        let note = |error: &Error| {
+            in_doubt.fetch_or(may_have_been_taken(error), Ordering::Relaxed);
+        };
+        let reply = self.read_noted(request, "a created run", Ok, note).await;
+        reply.map_err(|error| NotCreated { error, in_doubt: in_doubt.into_inner() })
     }
 
     /// Compiles a spec into a plan.
@@ -173,5 +180,15 @@ impl Client {
                 attempts: 1,
             })),
         }
+    }
+}
+
+/// Whether the server may have taken a request that changes something, as far as this failure of one attempt says.
+fn may_have_been_taken(error: &Error) -> bool {
+    match error {
+        Error::Setting(_) | Error::Redirect { .. } => false,
+        Error::Transport(error) => error.kind != TransportKind::Connect,
+        Error::Status(status) => status.status >= 500 || status.status == 408,
+        Error::ContentType { .. } | Error::Encoding { .. } | Error::Decode { .. } => true,
     }
 }

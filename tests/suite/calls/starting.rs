@@ -178,6 +178,17 @@ fn after_a_failure_that_leaves_the_outcome_open_the_command_can_be_repeated_with
     }
 }
 
+#[test]
+fn a_refusal_after_an_attempt_that_was_not_answered_leaves_the_outcome_open() {
+    for status in [400, 401, 403, 404, 409, 429, 302] {
+        let bench =
+            Bench::with(move |_, before| if before == 0 { vec![Act::Reset] } else { answer(status, &[], "no") });
+        bench.file("spec.json", SPEC);
+        let output = bench.run(&start(&["--idempotency-key", "mine"]));
+        assert_fails(&output, 7, &[&format!("({status}"), "not known whether the run was created", "key mine"]);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_while_the_request_is_under_way_is_told_how_to_repeat_it() {

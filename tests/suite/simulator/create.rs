@@ -74,7 +74,7 @@ async fn the_client_of_this_program_creates_runs_from_specs_and_from_plans() {
     assert_eq!(other.plan_hash, compiled.plan_hash);
     assert_ne!(other.run_id, created.run_id);
 
-    let Error::Status(refused) = api.create(&CreateRun::from_spec(spec)).await.unwrap_err() else {
+    let Error::Status(refused) = api.create(&CreateRun::from_spec(spec)).await.unwrap_err().error else {
         panic!("no answer of the server")
     };
     assert_eq!(refused.status, 400);
