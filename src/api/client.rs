@@ -225,10 +225,12 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
-        request
-            .send()
-            .await
-            .map_err(|error| Error::Transport(TransportError::from_reqwest(&error, &self.config.base_url.host())))
+        let sent = request.send().await;
+        let mut response =
+            sent.map_err(|error| Error::Transport(TransportError::from_reqwest(&error, &self.config.base_url.host())))?;
+        // Ids, types and targets are shown and logged, and a server may repeat in them what it was sent.
+        response.headers_mut().values_mut().for_each(|value| self.config.credentials.redact_header(value));
+        Ok(response)
     }
 }
 

@@ -139,3 +139,33 @@ async fn every_other_way_to_fail_reaches_the_person_with_what_to_do_next() {
     settings.add_filter(r"(broke|\[server\]): [^(]* \(tried", "$1: [cause] (tried");
     settings.bind(|| insta::assert_snapshot!("errors_of_the_way", page.concat()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_server_repeats_anywhere_in_its_answer_is_not_shown() {
+    let named = "x-request-id: id-mr_sk_0123456789";
+    let answers = [
+        answer(401, &[named], r#"{"error":{"code":"mr_sk_0123456789","message":"no: mr_sk_\u0030123456789"}}"#),
+        answer(400, &[named], r#"{"issues":[{"code":"c","path":"p","message":"mr_sk_\u0030123456789"}]}"#),
+        answer(200, &[named, "content-type: text/mr_sk_0123456789"], "words"),
+        answer(200, &[named, "content-encoding: mr_sk_0123456789"], "words"),
+        answer(302, &[named, "location: http://mr_sk_0123456789/"], ""),
+        answer(200, &[named], r#"{"run_id":"mr_sk_\u0030123456789"}"#),
+    ];
+    for answer in answers {
+        let server = RawServer::answering(vec![answer]).await;
+        let output = read_from(&server.base_url()).await;
+        let error = text(&output.stderr);
+        assert!(!error.contains("0123456789") && error.contains("id-[credentials]"), "{error}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_cannot_be_read_is_not_repeated_in_full() {
+    let body = format!(r#"{{"run_id":"{}"}}"#, "x".repeat(3_000_000));
+    let server = RawServer::answering(vec![answer(200, &["content-type: application/json"], &body)]).await;
+    let output = read_from(&server.base_url()).await;
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(8));
+    assert!(error.len() < 1_000 && error.contains("at line 1 column 3000012"), "{}", error.len());
+}

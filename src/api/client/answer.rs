@@ -25,6 +25,10 @@ const ERROR_LIMIT: usize = 64 * 1024;
 /// The longest wait for the body of an error answer.
 const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many characters are kept of what cannot be read, from its beginning and from its end.
+const HEAD: usize = 200;
+const TAIL: usize = 100;
+
 /// Reads a 2xx answer as JSON.
 pub(super) async fn json<T: DeserializeOwned>(
     response: Response,
@@ -47,8 +51,18 @@ pub(super) async fn json<T: DeserializeOwned>(
         Err(_) if !content_type.is_empty() && !media_type(&content_type).ends_with("json") => {
             Err(Error::ContentType { host, expected: "application/json", got: content_type, request_id, attempts: 1 })
         }
-        Err(error) => Err(unreadable(config.credentials.redact(error.to_string()))),
+        Err(error) => Err(unreadable(short(&config.credentials.redact(error.to_string())))),
     }
+}
+
+/// A message of the JSON reader without the middle of the value that it may repeat; its place stands at the end.
+fn short(message: &str) -> String {
+    let count = message.chars().count();
+    if count <= HEAD + TAIL {
+        return message.to_owned();
+    }
+    let head = message.chars().take(HEAD);
+    head.chain(['…']).chain(message.chars().skip(count - TAIL)).collect()
 }
 
 /// Lets an answer through that is about the run that was asked for. Another run's money and waits, as a cache between
@@ -83,7 +97,10 @@ pub(super) async fn accepted(mut response: Response, config: &ClientConfig) -> R
         .await;
         let body = body.ok().and_then(Result::ok).unwrap_or_default().0;
         let body = config.credentials.redact(String::from_utf8_lossy(&body).into_owned());
-        return Err(Error::Status(Box::new(StatusError::read(status.as_u16(), &body, request_id, wait))));
+        let refused = StatusError::read(status.as_u16(), &body, request_id, wait);
+        // Once more: JSON can spell the secret with escapes.
+        let refused = refused.with_words(|words| config.credentials.redact(words));
+        return Err(Error::Status(Box::new(refused)));
     }
     match header(response.headers(), CONTENT_ENCODING) {
         Some(encoding) if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") => {

@@ -52,13 +52,26 @@ impl Credentials {
 
     /// `text` with the secret blanked out: a server may repeat it in what it says.
     pub(super) fn redact(&self, text: String) -> String {
+        match self.redacted(&text) {
+            Some(redacted) => redacted,
+            None => text,
+        }
+    }
+
+    /// The same for a header's value.
+    pub(super) fn redact_header(&self, value: &mut HeaderValue) {
+        let redacted = value.to_str().ok().and_then(|text| self.redacted(text));
+        if let Some(redacted) = redacted.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            *value = redacted;
+        }
+    }
+
+    /// `None` where there is nothing to blank out.
+    fn redacted(&self, text: &str) -> Option<String> {
         let (Self::ApiKey(secret) | Self::Token(secret)) = self;
         let secret = secret.expose_secret();
-        if secret.len() >= REDACTED_FROM && text.contains(secret) {
-            text.replace(secret, "[credentials]")
-        } else {
-            text
-        }
+        let holds_it = secret.len() >= REDACTED_FROM && text.contains(secret);
+        holds_it.then(|| text.replace(secret, "[credentials]"))
     }
 }
 

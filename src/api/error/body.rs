@@ -58,6 +58,18 @@ impl StatusError {
         error
     }
 
+    /// The same with every text that the server chose rewritten.
+    pub(in crate::api) fn with_words(mut self, rewrite: impl Fn(String) -> String) -> Self {
+        let fields = self.fields.iter_mut().flat_map(|field| field.field.iter_mut().chain([&mut field.message]));
+        let issues = self.issues.iter_mut();
+        let issues = issues.flat_map(|issue| [&mut issue.code, &mut issue.path, &mut issue.message]);
+        let words = self.code.iter_mut().chain(&mut self.request_id).chain([&mut self.message]);
+        for text in words.chain(fields).chain(issues) {
+            *text = rewrite(std::mem::take(text));
+        }
+        self
+    }
+
     fn take_shape(&mut self, body: &serde_json::Map<String, Value>) {
         let nested = body.get("error").and_then(Value::as_object);
         let from = nested.unwrap_or(body);
