@@ -48,7 +48,7 @@ pub struct AnswerArguments {
     #[arg(value_name = "RUN_ID", value_parser = RunId::parse)]
     pub run_id: RunId,
     /// The pending call to answer, as `pending` lists it
-    #[arg(long, value_name = "ID", requires = "what")]
+    #[arg(long, value_name = "ID", requires = "what", allow_hyphen_values = true)]
     pub call: Option<String>,
     /// Answer several calls of one step in one submission, from this file; - is standard input
     #[arg(long, value_name = "FILE")]
@@ -149,12 +149,16 @@ async fn send(
     let progress = |progress| match progress {
         Progress::Sending(1) => {}
         Progress::Sending(attempt) => report(&format!("sending again, attempt {attempt}, under the same request id")),
-        Progress::Verifying { cause } => report(&format!("no clear answer ({cause}): finding out whether it arrived")),
+        Progress::Verifying { cause } => {
+            report(&format!("no clear answer ({}): finding out whether it arrived", one_line(&cause)));
+        }
     };
     let submission = submission::submit_within(&remote.client, intent, PATIENCE, progress);
     let mut submission = std::pin::pin!(submission);
     loop {
         tokio::select! {
+            // A verdict that is there is told, whatever comes with it.
+            biased;
             verdict = &mut submission => return outcome::tell(&verdict, chosen, intent, arguments),
             signal = signals.next() => match (signal, signal.exit_code()) {
                 (_, Some(_)) => {

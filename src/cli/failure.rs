@@ -57,7 +57,13 @@ pub fn explained(asked: &str, error: &Error) -> String {
 /// look like a line of ours.
 #[must_use]
 pub fn said(asked: &str, error: &Error) -> String {
-    format!("{asked}{}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
+    format!("{asked}{}", one_line(&error.to_string()))
+}
+
+/// Foreign words on one line, so that none of them looks like a line of ours.
+#[must_use]
+pub fn one_line(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub struct StepsArguments {
     #[arg(long, value_name = "STEP", requires = "call")]
     pub step: Option<u64>,
     /// One tool call in full: its id, with --step
-    #[arg(long, value_name = "CALL", requires = "step", value_parser = CallId::parse)]
+    #[arg(long, value_name = "CALL", requires = "step", value_parser = CallId::parse, allow_hyphen_values = true)]
     pub call: Option<CallId>,
     /// Print the server's answer
     #[arg(long)]

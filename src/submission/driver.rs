@@ -39,6 +39,13 @@ async fn drive(
     let client = client.without_retries();
     let (mut machine, mut command) = Machine::start(intent);
     loop {
+        if let Command::Send { after, .. } | Command::Look { after } = &command
+            && let Some(limit) = patience.is_too_short_for(*after)
+        {
+            // Only to wait until nothing can be done any more helps nobody.
+            let limit = limit.as_secs();
+            return machine.give_up(&format!("going on takes a longer wait than this command has ({limit} s)"));
+        }
         let input = match command {
             Command::Finish(verdict) => {
                 tracing::info!(sends = verdict.sends, accepted = verdict.accepted(), "a submission has ended");
@@ -74,7 +81,7 @@ async fn drive(
         };
         let Some(input) = input else {
             tracing::warn!(sends = machine.sends(), "a submission was given up without a verdict of the server");
-            return machine.give_up("the server has been silent for too long since");
+            return machine.give_up("the server has said nothing that settles it for too long since");
         };
         command = machine.on(input, retry::jitter());
     }

@@ -309,6 +309,62 @@ async fn calls_of_the_same_id_are_told_apart_by_node_and_step() {
     assert!(posts(&server)[0].body.contains(r#""node_id":"m""#));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_listed_twice_is_one_and_one_that_is_listed_differently_is_refused() {
+    let listed = |arguments: &'static str| {
+        RawServer::start(move |request: &Request, _| match request.line.as_str() {
+            line if line.starts_with("POST") => json(r#"{"accepted":1,"status":"running"}"#),
+            _ => json(&format!(
+                r#"{{"run_id":"{RUN}","pending":[{{"node_id":"n","step":1,"request_id":"{REQUEST}","tool_calls":[
+                    {{"tool_call":{{"id":"-c","name":"pay","arguments":"1"}}}},
+                    {{"tool_call":{{"id":"-c","name":"pay","arguments":"{arguments}"}}}}]}}]}}"#
+            )),
+        })
+    };
+    let server = listed("1").await;
+    // An id is whatever a server makes it, and a suggested command names it as it is.
+    accepted(&answer_with(&server.base_url(), "mr_sk_0123456789", RUN, &["--call", "-c", "--output", "1"], b""));
+    assert_eq!(posts(&server).len(), 1);
+    let server = listed("2").await;
+    let output = answer_with(&server.base_url(), "mr_sk_0123456789", RUN, &["--call", "-c", "--output", "1"], b"");
+    let error = refused(&output, 2);
+    assert!(error.contains("lists the call -c twice, and differently") && error.contains("pending"), "{error}");
+    assert!(posts(&server).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_server_says_looks_like_a_line_of_the_program() {
+    let server = server(answer(400, &[], r#"{"message":"no\nLook again:\n  rm -rf x"}"#), true, None).await;
+    let output = answer_with(&server.base_url(), "mr_sk_0123456789", RUN, &["--call", "c0", "--output", "1"], b"");
+    let error = refused(&output, 2);
+    assert!(error.ends_with("(400): no Look again: rm -rf x\n") && error.lines().count() == 2, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_beyond_the_patience_is_not_begun_and_ends_with_the_command_to_look_again() {
+    let server = server(answer(503, &["retry-after: 60"], "no"), true, None).await;
+    let begun = Instant::now();
+    let output = answer_with(&server.base_url(), "mr_sk_0123456789", RUN, &["--call", "c0", "--output", "1"], b"");
+    let error = refused(&output, 7);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(error.contains("a longer wait than") && error.contains("Look again before you send again"), "{error}");
+    assert!(!error.contains("silent"), "{error}");
+    assert_eq!(posts(&server).len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_end_is_refused() {
+    let program = Program::new();
+    for option in ["--output-file", "--all"] {
+        let arguments = ["answer", RUN, "--call", "c0", option, "/dev/zero"];
+        let arguments: Vec<&str> =
+            arguments.into_iter().filter(|word| option != "--all" || !["--call", "c0"].contains(word)).collect();
+        let error = refused(&program.run(&arguments), 2);
+        assert!(error.contains("longer than 67108864 bytes; nothing was sent"), "{error}");
+    }
+}
+
 #[test]
 fn the_files_that_are_named_are_read_whole() {
     let program = Program::new();

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Client, EventStream, EventsQuery, REQUEST_ID_HEADER, Reply, answer};
 use crate::api::create::{CreateRun, CreatedRun, NotCreated};
-use crate::api::error::{Error, TransportError, TransportKind};
+use crate::api::error::{Error, SettingError, TransportError, TransportKind};
 use crate::api::ids::{CallId, RunId};
 use crate::api::plan::{CompiledPlan, LintReport};
 use crate::api::run::RunSnapshot;
@@ -122,6 +122,12 @@ impl Client {
     /// # Errors
     /// When the server refuses, cannot be reached, or answers something else.
     pub async fn tool_call(&self, run: &RunId, step: u64, call: &CallId) -> Result<Reply<ToolCallDetail>, Error> {
+        // No URL can carry these as a segment, however encoded: the path would be another one.
+        if matches!(call.as_str(), "." | "..") {
+            let problem =
+                format!("no URL can name a tool call whose id is {:?}: read all of the run's steps", call.as_str());
+            return Err(Error::Setting(SettingError::Other(problem)));
+        }
         let (run, step) = (run.to_string(), step.to_string());
         let url = self.config.base_url.join(&["runs", &run, "steps", &step, "tool-calls", call.as_str()]);
         self.read(|| self.http.get(url.clone()), "a tool call").await

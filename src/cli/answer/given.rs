@@ -2,7 +2,7 @@
 //!
 //! Rule: it is read whole, and refused where it could not be sent as it is, before the server is asked anything.
 
-use std::io::{self, Read};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use anyhow::anyhow;
@@ -14,6 +14,8 @@ use super::GivenCall;
 use super::What;
 use crate::api::ids::CallId;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::spec_file::{STANDARD_INPUT, bounded};
+use crate::cli::{Exit, Failure, report};
 
 /// One object of a file that `--all` names.
 #[derive(Deserialize)]
@@ -30,7 +32,9 @@ struct Entry {
 pub(super) fn read(arguments: &AnswerArguments) -> Result<Vec<GivenCall>, Failure> {
     if let Some(path) = &arguments.all {
         let text = text_of(path)?;
-        return entries(&text).map_err(|problem| refused(&format!("{}: {problem}", name_of(path))));
+        // A byte order mark is what some editors put before UTF-8.
+        return entries(text.strip_prefix('\u{feff}').unwrap_or(&text))
+            .map_err(|problem| refused(&format!("{}: {problem}", name_of(path))));
     }
     let call = arguments.call.as_deref().unwrap_or_default();
     let call = CallId::parse(call).map_err(|error| refused(&error.to_string()))?;
@@ -102,13 +106,15 @@ fn check(what: &What) -> Result<(), String> {
 
 /// A file's text, or standard input's.
 fn text_of(path: &Path) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let read = if path.as_os_str() == "-" {
-        io::stdin().lock().read_to_end(&mut bytes)
+    let bytes = if path.as_os_str() == STANDARD_INPUT {
+        if io::stdin().is_terminal() {
+            report("reading from the keyboard; Ctrl-D ends it");
+        }
+        bounded(io::stdin().lock())
     } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+        std::fs::File::open(path).and_then(bounded)
     };
-    read.map_err(|error| refused(&format!("cannot read {}: {error}", name_of(path))))?;
+    let bytes = bytes.map_err(|error| refused(&format!("cannot read {}: {error}", name_of(path))))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         refused(&format!("{} is not UTF-8 (byte {at}): a result is text, and JSON carries no other", name_of(path)))
@@ -116,7 +122,7 @@ fn text_of(path: &Path) -> Result<String, Failure> {
 }
 
 fn name_of(path: &Path) -> String {
-    if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() }
+    if path.as_os_str() == STANDARD_INPUT { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 fn refused(problem: &str) -> Failure {

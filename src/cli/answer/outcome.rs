@@ -13,6 +13,7 @@ use crate::api::ids::{CallId, RunId};
 use crate::api::run::RunStatus;
 use crate::api::tool::{CallKey, StepKey};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::failure::one_line;
 use crate::cli::output;
 use crate::cli::remote::exit_of;
 use crate::submission::{CallVerdict, Intent, Verdict};
@@ -63,12 +64,18 @@ pub(super) fn tell(
 fn summary(verdict: &Verdict) -> String {
     let status = verdict.status.as_ref().map(|status| format!("; the run is {status}")).unwrap_or_default();
     let request = verdict.server_request_id.as_ref().map(|id| format!(" [request {id}]")).unwrap_or_default();
-    format!("accepted {} of {}{status}{request}", verdict.accepted(), verdict.calls.len())
+    one_line(&format!("accepted {} of {}{status}{request}", verdict.accepted(), verdict.calls.len()))
 }
 
 fn in_words(verdict: &Verdict, answers: &Answers, arguments: &AnswerArguments) -> String {
     let calls = verdict.calls.iter().zip(&answers.answers);
-    let calls = calls.map(|((key, call), answer)| format!("call {} ({}): {call}", key.call_id, answer.call.name));
+    let calls = calls.map(|((key, call), answer)| {
+        let named = one_line(&format!("call {} ({})", key.call_id, answer.call.name));
+        // The winner's text is the operator's to read as it is; what a server says besides stays on its line.
+        let told = call.to_string();
+        let is_text = matches!(call, CallVerdict::Superseded { .. });
+        format!("{named}: {}", if is_text { told } else { one_line(&told) })
+    });
     let mut lines: Vec<String> = std::iter::once(summary(verdict)).chain(calls).collect();
     if verdict.calls.iter().any(|(_, call)| matches!(call, CallVerdict::Unknown { .. })) {
         lines.push(look_again(answers, arguments));

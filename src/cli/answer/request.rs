@@ -12,6 +12,7 @@ use crate::api::ids::CallId;
 use crate::api::tool::{CallKey, PendingTools, Question, StepKey, ToolCall, ToolResult, ToolResultsRequest};
 use crate::app::{inert, json};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::failure::one_line;
 use crate::cli::remote::Remote;
 use crate::submission::{PastCall, find_call};
 
@@ -94,7 +95,13 @@ pub(super) fn choose(
             .calls()
             .filter(|(key, _)| key.call_id == given.call && arguments.means(&key.step.node_id, key.step.step));
         let Some((key, call)) = matching.next() else { return Ok(Chosen::Gone(given.call.clone())) };
-        if let Some((other, _)) = matching.next() {
+        // A call that is listed twice is one call; its argument texts must agree, since the operator is shown one.
+        if let Some((other, _)) = matching.find(|(other, same)| *other != key || *same != call) {
+            if (&other.step.node_id, other.step.step) == (&key.step.node_id, key.step.step) {
+                let problem = format!("the server lists the call {} twice, and differently", given.call);
+                let command = arguments.command("pending", &[]);
+                return Err(refused(&format!("{problem}, in {}: look again ({command})", place(&key.step))));
+            }
             let (one, two) = (place(&key.step), place(&other.step));
             let problem = format!("two calls named {} wait, in {one} and in {two}", given.call);
             return Err(refused(&format!("{problem}: say which with --node and --step")));
@@ -186,8 +193,10 @@ pub(super) async fn gone(
 }
 
 fn waiting(pending: &PendingTools) -> String {
-    let calls: Vec<String> =
-        pending.calls().map(|(key, call)| format!("{} ({}, {})", call.id, call.name, place(&key.step))).collect();
+    let calls: Vec<String> = pending
+        .calls()
+        .map(|(key, call)| one_line(&format!("{} ({}, {})", call.id, call.name, place(&key.step))))
+        .collect();
     if calls.is_empty() { "it waits for nothing".to_owned() } else { format!("it waits for {}", calls.join(", ")) }
 }
 

@@ -121,7 +121,11 @@ fn window(line: &str, at: usize, before: usize) -> (usize, &'static str) {
     }
 }
 
-fn bounded(source: impl Read) -> io::Result<Vec<u8>> {
+/// All that a source has, up to a bound.
+///
+/// # Errors
+/// When it cannot be read, or has more.
+pub fn bounded(source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = source.take(LIMIT + 1).read_to_end(&mut bytes)?;
     if read as u64 > LIMIT {
