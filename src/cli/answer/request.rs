@@ -64,6 +64,12 @@ impl Answered {
         self.result.error.as_deref().unwrap_or(&self.result.output)
     }
 
+    /// How many characters of all that is sent show nothing.
+    pub(super) fn hidden(&self) -> usize {
+        let ToolResult { output, error, .. } = &self.result;
+        inert::count_hidden(output) + error.as_deref().map_or(0, inert::count_hidden)
+    }
+
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.result.error.is_none()
@@ -75,7 +81,7 @@ impl Answered {
             warnings
                 .push(format!("the result of {} is not JSON ({place}); it goes as the text that it is", self.call.id));
         }
-        let hidden = inert::count_hidden(self.text());
+        let hidden = self.hidden();
         if hidden > 0 {
             warnings.push(format!("what is sent to {} holds {hidden} hidden characters", self.call.id));
         }

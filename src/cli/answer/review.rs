@@ -1,6 +1,6 @@
 //! What would be sent, shown to the operator before it is.
 //!
-//! Rules: it goes to standard error, all of it inert; only an answer typed after it was shown counts as yes.
+//! Rules: it goes to the terminal (standard error where that is one), all of it inert, an error's output included; only an answer typed after it was shown counts as yes.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -11,10 +11,13 @@ use anyhow::Context as _;
 use super::AnswerArguments;
 use super::request::Answered;
 use super::request::Answers;
+use crate::app::json;
 use crate::app::{inert, json};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::cli::remote::Remote;
+use crate::cli::spec_file::STANDARD_INPUT;
+use crate::cli::{Exit, Failure, output};
 use crate::submission::Intent;
 use crate::view::text;
 
@@ -23,6 +26,9 @@ const LINES: usize = 40;
 
 /// Display columns of one line that is shown.
 const COLUMNS: usize = 400;
+
+/// The terminal that this process belongs to, wherever its streams go.
+const TERMINAL: &str = "/dev/tty";
 
 /// Prints the request and sends nothing.
 pub(super) fn dry_run(intent: &Intent, remote: &Remote, body_only: bool) -> Result<Exit, Failure> {
@@ -39,12 +45,12 @@ pub(super) fn dry_run(intent: &Intent, remote: &Remote, body_only: bool) -> Resu
 }
 
 /// Whether there is somebody to ask: standard input is a terminal, or was read for the answer and there is one besides.
+/// Where standard error goes does not count: who keeps it in a file sits there all the same.
 pub(super) fn can_ask(arguments: &AnswerArguments) -> bool {
-    if !io::stderr().is_terminal() {
-        return false;
-    }
-    let input_used = [&arguments.all, &arguments.output_file].into_iter().flatten().any(|path| path.as_os_str() == "-");
-    io::stdin().is_terminal() || input_used && File::open("/dev/tty").is_ok()
+    let input_used =
+        [&arguments.all, &arguments.output_file].into_iter().flatten().any(|path| path.as_os_str() == STANDARD_INPUT);
+    let is_seen = io::stderr().is_terminal() || io::stdout().is_terminal();
+    io::stdin().is_terminal() || input_used && is_seen && File::open(TERMINAL).is_ok()
 }
 
 /// The review, for a person.
@@ -66,6 +72,9 @@ pub(super) fn question(answers: &Answers, arguments: &AnswerArguments, remote: &
         }
         let name = if answer.result.error.is_some() { "Error" } else { "Result" };
         shown.push_str(&block(name, answer.text()));
+        if answer.result.error.is_some() && !answer.result.output.is_empty() {
+            shown.push_str(&block("Output", &answer.result.output));
+        }
         let _ = writeln!(shown, "        {}", facts(answer));
     }
     let count = answers.answers.len();
@@ -80,7 +89,7 @@ fn facts(answer: &Answered) -> String {
     if answer.result.error.is_none() && answer.question.is_none() {
         facts.push(if json::check(text).is_ok() { "valid JSON" } else { "not JSON" }.to_owned());
     }
-    let hidden = inert::count_hidden(text);
+    let hidden = answer.hidden();
     if hidden > 0 {
         facts.push(format!("{hidden} hidden characters"));
     }
@@ -105,11 +114,17 @@ fn block(name: &str, foreign: &str) -> String {
 /// Asks on the terminal.
 pub(super) fn confirm(question: &str) -> Result<bool, Failure> {
     let ask = || -> io::Result<bool> {
-        let tty = if io::stdin().is_terminal() { None } else { Some(File::open("/dev/tty")?) };
+        let tty = if io::stdin().is_terminal() { None } else { Some(File::open(TERMINAL)?) };
+        // The question must be where somebody sees it.
+        let mut shown: Box<dyn Write> = if io::stderr().is_terminal() {
+            Box::new(io::stderr().lock())
+        } else {
+            Box::new(File::options().write(true).open(TERMINAL)?)
+        };
         forget_typed_ahead(tty.as_ref());
-        let mut error = io::stderr().lock();
-        error.write_all(question.as_bytes())?;
-        error.flush()?;
+        shown.write_all(question.as_bytes())?;
+        shown.flush()?;
+        drop(shown);
         let mut line = String::new();
         match tty {
             Some(tty) => BufReader::new(tty).read_line(&mut line)?,

@@ -1,6 +1,6 @@
 //! `relay-console answer` on a terminal: it shows what would be sent, and only a yes to that sends it.
 
-use super::session::Session;
+use super::session::{Session, command};
 use super::simulate::Simulate;
 
 fn waiting(simulate: &Simulate) -> Vec<String> {
@@ -46,4 +46,32 @@ fn it_asks_before_it_sends_and_keys_typed_before_the_question_are_no_yes() {
     let (code, output) = session.wait_for_end();
     assert_eq!(code, 0, "{output}");
     assert!(output.contains("accepted 1 of 1; the run is waiting"), "{output}");
+}
+
+#[test]
+fn it_asks_on_the_terminal_when_standard_error_goes_to_a_file_and_shows_all_that_is_sent() {
+    let simulate = Simulate::start("100");
+    let home = tempfile::tempdir().unwrap();
+    let call = waiting(&simulate).remove(0);
+    let list = home.path().join("answers.json");
+    std::fs::write(&list, format!(r#"[{{"call":"{call}","error":"it broke","output":"half of\u200b it"}}]"#)).unwrap();
+    let arguments = ["answer", simulate.run_of("incident"), "--all", list.to_str().unwrap()];
+    let whole = command(&arguments, home.path(), &simulate.environment());
+    let mut redirected = portable_pty::CommandBuilder::new("sh");
+    redirected.args(["-c", r#"exec "$0" "$@" 2>"$HOME/errors""#]);
+    redirected.args(whole.get_argv());
+    redirected.env_clear();
+    for (name, value) in whole.iter_full_env_as_str() {
+        redirected.env(name, value);
+    }
+    let mut session = Session::spawn(redirected, (100, 30));
+    let shown = session.wait_for("Send this? [y/N]");
+    for part in ["Error   it broke", "Output  half of¿ it", "1 hidden"] {
+        assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
+    }
+    session.send("\r");
+    let (code, output) = session.wait_for_end();
+    assert_eq!(code, 2, "{output}");
+    assert!(std::fs::read_to_string(home.path().join("errors")).unwrap().contains("not sent: you did not say yes"));
+    assert_eq!(waiting(&simulate).len(), 2);
 }
