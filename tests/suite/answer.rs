@@ -352,6 +352,20 @@ async fn a_wait_beyond_the_patience_is_not_begun_and_ends_with_the_command_to_lo
     assert_eq!(posts(&server).len(), 1);
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_that_cannot_be_printed_is_said_on_standard_error() {
+    let server = server(json(r#"{"accepted":1,"status":"running"}"#), true, None).await;
+    let program = Program::new();
+    let mut command = program.command(&["answer", RUN, "--call", "c0", "--output", "1"]);
+    command.env("MODELRELAY_API_BASE_URL", server.base_url()).env("MODELRELAY_API_KEY", "mr_sk_0123456789");
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = command.stdin(Stdio::null()).stdout(full).output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(70), "{error}");
+    assert!(error.contains("accepted 1 of 1") && error.contains("cannot write"), "{error}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_without_end_is_refused() {

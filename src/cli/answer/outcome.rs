@@ -16,6 +16,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::failure::one_line;
 use crate::cli::output;
 use crate::cli::remote::exit_of;
+use crate::cli::{Exit, Failure, output, report};
 use crate::submission::{CallVerdict, Intent, Verdict};
 
 /// What `--json` prints when every result was accepted.
@@ -43,7 +44,7 @@ pub(super) fn tell(
     if accepted < sent {
         return Err(Failure::new(exit(verdict), anyhow!(in_words(verdict, answers, arguments))));
     }
-    if arguments.json {
+    let printed = if arguments.json {
         let outcome = Outcome {
             run_id: intent.run_id,
             step: &intent.request.step,
@@ -54,11 +55,16 @@ pub(super) fn tell(
             submission_id: intent.request_id,
             server_request_id: verdict.server_request_id.as_deref(),
         };
-        output::json(&serde_json::to_vec(&outcome).map_err(Failure::internal)?)?;
+        output::json(&serde_json::to_vec(&outcome).map_err(Failure::internal)?)
     } else {
-        output::text(&format!("{}\n", output::inert_lines(&summary(verdict))))?;
-    }
-    Ok(Exit::Done)
+        output::text(&format!("{}\n", output::inert_lines(&summary(verdict))))
+    };
+    // What cannot be printed is true all the same, and nobody should send it again for that.
+    printed.map(|()| Exit::Done).inspect_err(|failure| {
+        if failure.exit != Exit::Done {
+            report(&summary(verdict));
+        }
+    })
 }
 
 fn summary(verdict: &Verdict) -> String {

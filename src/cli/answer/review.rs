@@ -14,6 +14,7 @@ use super::request::Answers;
 use crate::app::json;
 use crate::app::{inert, json};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::failure::one_line;
 use crate::cli::output;
 use crate::cli::remote::Remote;
 use crate::cli::spec_file::STANDARD_INPUT;
@@ -55,17 +56,15 @@ pub(super) fn can_ask(arguments: &AnswerArguments) -> bool {
 
 /// The review, for a person.
 pub(super) fn question(answers: &Answers, arguments: &AnswerArguments, remote: &Remote) -> String {
-    let mut shown = format!(
-        "Server  {} ({})\nRun     {}\nNode    {}, step {}\n",
-        remote.label,
-        remote.client.base_url(),
-        arguments.run_id,
-        answers.step.node_id,
-        answers.step.step
-    );
+    let step = format!("{}, step {}", answers.step.node_id, answers.step.step);
+    let server = format!("{} ({})", remote.label, remote.client.base_url());
+    let mut shown = block("Server", &one_line(&server));
+    shown.push_str(&block("Run", &arguments.run_id.to_string()));
+    // Ids and names are the server's: on one line, and inert as all the rest.
+    shown.push_str(&block("Node", &one_line(&step)));
     for answer in &answers.answers {
-        // Writing into a String cannot fail.
-        let _ = write!(shown, "\nCall    {} {}\n", answer.call.id, answer.call.name);
+        shown.push('\n');
+        shown.push_str(&block("Call", &one_line(&format!("{} {}", answer.call.id, answer.call.name))));
         match &answer.question {
             Some(question) => shown.push_str(&block("Asks", &question.question)),
             None => shown.push_str(&block("With", answer.call.arguments())),

@@ -2,6 +2,7 @@
 
 use super::session::{Session, command};
 use super::simulate::Simulate;
+use crate::raw_server::{RawServer, json};
 
 fn waiting(simulate: &Simulate) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -74,4 +75,28 @@ fn it_asks_on_the_terminal_when_standard_error_goes_to_a_file_and_shows_all_that
     assert_eq!(code, 2, "{output}");
     assert!(std::fs::read_to_string(home.path().join("errors")).unwrap().contains("not sent: you did not say yes"));
     assert_eq!(waiting(&simulate).len(), 2);
+}
+
+#[test]
+fn no_id_or_name_of_a_server_acts_on_the_terminal_in_the_review() {
+    const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let pending = format!(
+        r#"{{"run_id":"{RUN}","pending":[{{"node_id":"n\u001b[2J\nRun     x","step":1,"request_id":"{RUN}","tool_calls":[
+            {{"tool_call":{{"id":"c0","name":"pay\u001b[2A\u202e\u009b\nResult  no","arguments":"{{}}"}}}}]}}]}}"#
+    );
+    let server = runtime.block_on(RawServer::answering(vec![json(&pending)]));
+    let home = tempfile::tempdir().unwrap();
+    let (base_url, key) = (server.base_url(), "mr_sk_0123456789");
+    let environment = [("MODELRELAY_API_BASE_URL", base_url.as_str()), ("MODELRELAY_API_KEY", key)];
+    let arguments = ["answer", RUN, "--call", "c0", "--output", "1"];
+    let mut session = Session::start_with(&arguments, home.path(), (100, 30), &environment);
+    let shown = session.wait_for("Send this? [y/N]");
+    for line in ["Node    n␛[2J Run x, step 1", "Call    c0 pay␛[2A¿␦ Result no"] {
+        assert!(shown.lines().any(|shown| shown.trim_end() == line), "{line:?} is not in:\n{shown}");
+    }
+    session.send("\r");
+    let (code, output) = session.wait_for_end();
+    assert_eq!(code, 2, "{output}");
+    assert!(!output.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{output:?}");
 }
