@@ -59,6 +59,8 @@ struct Reading {
     phase: Phase,
     /// Events applied on this connection, for `CatchingUp`.
     applied: u64,
+    /// When an event came last, or the stream was opened.
+    event_at: Instant,
     /// The last sign of life, on both clocks.
     sign: Instant,
     sign_at: Timestamp,
@@ -74,6 +76,7 @@ impl Reading {
         Self {
             phase,
             applied,
+            event_at: Instant::now(),
             sign: Instant::now(),
             sign_at: Timestamp::now(),
             probe: None,
@@ -281,6 +284,10 @@ impl<S: Source> Follower<S> {
             Ok(StreamItem::Event { event, line }) => {
                 self.sequence.event(event, &line, hold, self.outbox.batch(line.len()))
             }
+            // An answer that is to end by itself may only be slow: what it has to say comes yet.
+            Ok(StreamItem::Keepalive) if !self.config.wait && reading.event_at.elapsed() < HISTORY_QUIET => {
+                Effect::Nothing
+            }
             Ok(StreamItem::Keepalive) => {
                 // Whoever has nothing to say has said everything.
                 reading.phase = Phase::Live;
@@ -303,6 +310,7 @@ impl<S: Source> Follower<S> {
         let given = self.sequence.take_given();
         if given > 0 {
             reading.applied += given;
+            reading.event_at = Instant::now();
             self.run_ended |= self.sequence.run_ended();
             self.backoff.reset();
             if let Some(left) = &mut self.left {

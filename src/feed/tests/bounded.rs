@@ -33,12 +33,28 @@ async fn without_waiting_the_feed_ends_when_an_answer_brings_nothing_new() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_waiting_the_feed_ends_with_the_run_and_at_a_keepalive() {
+async fn without_waiting_the_feed_ends_with_the_run_and_at_keepalives_that_nothing_comes_between() {
     let config = FeedConfig { wait: false, ..FeedConfig::default() };
     let mut ended = bounded(config, vec![Ok(vec![Ev(1), Last(2)])]);
     assert_eq!(all(&mut ended).await.last().unwrap(), "ended");
     let mut open = bounded(config, vec![Ok(vec![Ev(1), Keepalive, Hang]), Ok(vec![Keepalive, Hang])]);
     assert_eq!(all(&mut open).await.last().unwrap(), "live");
+    let never_ends = (0..100).flat_map(|_| [Keepalive, Pause(Duration::from_secs(1))]).collect();
+    let mut alive = bounded(config, vec![Ok(never_ends)]);
+    let begun = tokio::time::Instant::now();
+    assert_eq!(all(&mut alive).await.last().unwrap(), "live");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_waiting_a_keepalive_before_the_first_event_hides_none() {
+    let config = FeedConfig { wait: false, ..FeedConfig::default() };
+    let slow = vec![Keepalive, Pause(Duration::from_secs(2)), Keepalive, Pause(Duration::from_secs(2)), Ev(1), Keepalive, Ev(2)];
+    let mut trial = bounded(config, vec![Ok(slow), Ok(vec![Keepalive, Pause(Duration::from_secs(1)), Last(3)])]);
+    let words = all(&mut trial).await;
+    let items: Vec<&String> = words.iter().filter(|word| !word.starts_with(char::is_alphabetic)).collect();
+    assert_eq!(items.last().map(|words| words.ends_with('3')), Some(true), "{words:?}");
+    assert_eq!(words.last().unwrap(), "ended");
 }
 
 #[tokio::test(start_paused = true)]
