@@ -174,6 +174,11 @@ fn parse_url(text: &str, source: &Source, allow_http: bool) -> Result<BaseUrl, S
             (Some(scheme), Some(at)) if scheme < at => format!("{}…{}", &text[..scheme + 3], &text[at..]),
             _ => text.to_owned(),
         };
+        // Nor what a query may hold: keys are put there as well.
+        let shown = match shown.find(['?', '#']) {
+            Some(at) => format!("{}…", &shown[..=at]),
+            None => shown,
+        };
         SettingsError::BaseUrl { url: without_secrets(&shown), from: source.clone(), error }
     })
 }

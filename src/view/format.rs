@@ -52,7 +52,7 @@ pub fn duration(time: Duration) -> String {
     match (days, hours) {
         (0, 0) => format!("{minutes:02}:{seconds:02}"),
         (0, _) => format!("{hours}:{minutes:02}:{seconds:02}"),
-        _ => format!("{days}d {hours:02}h"),
+        _ => days_and_hours(days, hours),
     }
 }
 
@@ -64,8 +64,13 @@ pub fn age(time: Duration) -> String {
         (0, 0, 0) => format!("00:{seconds:02}"),
         (0, 0, _) => format!("{minutes}m"),
         (0, _, _) => format!("{hours}h {minutes:02}m"),
-        _ => format!("{days}d {hours:02}h"),
+        _ => days_and_hours(days, hours),
     }
+}
+
+/// From 100 days on the hours are left out: with them it would be as wide as its column, and run into the one before.
+fn days_and_hours(days: u64, hours: u64) -> String {
+    if days < 100 { format!("{days}d {hours:02}h") } else { format!("{days}d") }
 }
 
 fn parts(time: Duration) -> (u64, u64, u64, u64) {

@@ -86,8 +86,8 @@ async fn each_answer_of_a_server_has_its_exit_code_and_says_what_to_do() {
         (answer(429, &[ID, "retry-after: 7"], ""), 7, "wait"),
         (answer(503, &[ID], "busy"), 7, "wait a little"),
         (answer(400, &[JSON], r#"{"message":"odd"}"#), 2, "mend"),
-        (vec![Act::Reset], 7, "doctor"),
-        (vec![Act::Send(b"SSH-2.0-OpenSSH\r\n".to_vec())], 7, "doctor"),
+        (vec![Act::Reset], 7, "check port and scheme"),
+        (vec![Act::Send(b"SSH-2.0-OpenSSH\r\n".to_vec())], 7, "check port and scheme"),
     ];
     for (acts, expected, advice) in cases {
         // The first connection is made and given up: it only shows that there is one.
@@ -96,6 +96,20 @@ async fn each_answer_of_a_server_has_its_exit_code_and_says_what_to_do() {
         let found = finding(&json, "answer");
         assert_eq!((code, &found["state"]), (expected, &Value::from("problem")), "{acts:?}: {json:#}");
         assert!(found["advice"].as_str().unwrap().contains(advice), "{acts:?}: {found}");
+        assert!(!found["advice"].as_str().unwrap().contains("relay-console doctor"), "it runs: {found}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_there_is_not_said_to_be_connected() {
+    let mut command = doctor(&Program::new(), "https://api.example/api/v1", &["--json"]);
+    command.env("HTTPS_PROXY", "http://127.0.0.1:9").env_remove("NO_PROXY").env_remove("no_proxy");
+    let (code, json) = report(command).await;
+    let found = finding(&json, "answer");
+    // A machine without CA certificates cannot even begin.
+    if code == 7 {
+        let advice = found["advice"].as_str().unwrap();
+        assert!(advice.contains("--no-proxy") && !advice.contains("the connection is made"), "{found}");
     }
 }
 
@@ -194,7 +208,8 @@ async fn no_secret_is_shown_whoever_repeats_it_and_wherever_it_stands() {
             assert!(!fs::read_to_string(&log).unwrap_or_default().contains(CANARY));
         }
     }
-    for wrong_place in [&["--base-url", KEY][..], &["--profile", KEY], &["--customer", KEY]] {
+    let query = format!("https://api.example/v1?{CANARY}={CANARY}");
+    for wrong_place in [&["--base-url", KEY][..], &["--base-url", &query], &["--profile", KEY], &["--customer", KEY]] {
         let mut command = doctor(&Program::new(), "http://127.0.0.1:9/api", wrong_place);
         command.env_remove("MODELRELAY_API_KEY");
         let output = output(command).await;

@@ -76,7 +76,7 @@ pub(super) async fn look(survey: &Survey, flags: &Flags) -> Found {
             return Found { server, clock: vec![Finding::note("difference", "not known")] };
         }
     };
-    server.push(judge(&probe, credentials.is_some()));
+    server.push(judge(&probe, credentials.is_some(), proxied));
     if !matches!(probe.outcome, Err(Error::Transport(_))) {
         server.push(round_trip(&probe));
         server.push(match &probe.request_id {
@@ -119,8 +119,8 @@ async fn connect(base_url: &BaseUrl, server: &mut Vec<Finding>) -> Result<(), Fi
         .advise("check host and port, whether the server runs, and whether a firewall or a missing proxy is between"))
 }
 
-/// What an answer, or none, means.
-fn judge(probe: &Probe, authorised: bool) -> Finding {
+/// What an answer, or none, means; `proxied` where a proxy may stand between.
+fn judge(probe: &Probe, authorised: bool, proxied: bool) -> Finding {
     let error = match &probe.outcome {
         Ok(()) => {
             let text = "the server has found a run that cannot exist; it is not the API, or a cache is between";
@@ -146,7 +146,7 @@ fn judge(probe: &Probe, authorised: bool) -> Finding {
         }
         _ => {
             let finding = Finding::problem("answer", exit_of(error.class()), error.to_string());
-            match advice(error) {
+            match advice(error, proxied) {
                 Some(advice) => finding.advise(advice),
                 None => finding,
             }
@@ -155,31 +155,38 @@ fn judge(probe: &Probe, authorised: bool) -> Finding {
     .fact("status", error.status())
 }
 
-fn advice(error: &Error) -> Option<String> {
-    if let Error::Status(refused) = error {
-        match refused.status {
-            401 => {
-                return Some(
-                    "the key or token above is wrong, old or of another server: make or copy a new one".into(),
-                );
-            }
-            403 => return Some("the key or token above is known and may not read runs: ask for the right".into()),
-            _ => {}
+/// What to do about an error. Never to run this command: it runs.
+fn advice(error: &Error, proxied: bool) -> Option<String> {
+    let words = match error {
+        Error::Status(refused) if refused.status == 401 => {
+            "the key or token above is wrong, old or of another server: make or copy a new one"
         }
-    }
-    if let Error::Transport(broken) = error
-        && broken.kind == TransportKind::Connect
-    {
-        // The connection itself was made: what failed is what comes after it.
-        return Some(if broken.cause.contains("certificate") {
-            "the server's certificate is not trusted: check the clock, the system's CA certificates (a company's proxy \
-             may need its own), and the host's name"
-                .to_owned()
-        } else {
-            "the connection is made, but not the encryption: check that the port speaks https, and the proxy".to_owned()
-        });
-    }
-    next_step(error).map(ToOwned::to_owned)
+        Error::Status(refused) if refused.status == 403 => {
+            "the key or token above is known and may not read runs: ask for the right"
+        }
+        Error::Transport(broken) => match broken.kind {
+            TransportKind::Connect if broken.cause.contains("certificate") => {
+                "the server's certificate is not trusted: check the clock, the system's CA certificates (a company's \
+                 proxy may need its own), and the host's name"
+            }
+            TransportKind::Connect if proxied => {
+                "check that the proxy above is right and runs, or go without it: --no-proxy, or NO_PROXY with the host"
+            }
+            // The connection itself was made: what failed is what comes after it.
+            TransportKind::Connect => {
+                "the connection is made, but not the encryption: check that the port speaks https, and the proxy"
+            }
+            TransportKind::Timeout | TransportKind::Read | TransportKind::Cut => {
+                "something listens there and does not answer as a web server does: check port and scheme of the base \
+                 URL, and try again; if it stays, the server is overloaded or not the API"
+            }
+        },
+        Error::Redirect { .. } | Error::ContentType { .. } | Error::Encoding { .. } | Error::Decode { .. } => {
+            "check that the base URL is the API's, with its path (/api/v1)"
+        }
+        Error::Setting(_) | Error::Status(_) => return next_step(error).map(ToOwned::to_owned),
+    };
+    Some(words.to_owned())
 }
 
 fn round_trip(probe: &Probe) -> Finding {

@@ -52,6 +52,8 @@ fn durations_run_by_the_second_and_ages_by_the_minute() {
         (72, "01:12", "1m"),
         (3_852, "1:04:12", "1h 04m"),
         (90_061, "1d 01h", "1d 01h"),
+        (8_639_999, "99d 23h", "99d 23h"),
+        (8_640_000, "100d", "100d"),
     ] {
         assert_eq!(duration(Duration::from_secs(seconds)), took);
         assert_eq!(age(Duration::from_secs(seconds)), ago);
