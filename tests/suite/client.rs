@@ -184,8 +184,15 @@ async fn no_error_repeats_the_key_or_the_query() {
     let body = format!(r#"{{"error":{{"code":"UNAUTHORIZED","message":"bad key {KEY}"}}}}"#);
     let server = RawServer::answering(vec![answer(401, &[], &body)]).await;
     let cut = RawServer::answering(vec![vec![]]).await;
+    let id = format!("x-modelrelay-request-id: {KEY}");
+    let id_of_refusal = RawServer::answering(vec![answer(401, &[&id], "")]).await;
+    let content_type = format!("content-type: text/{KEY}");
+    let other_type = RawServer::answering(vec![answer(200, &[&id, &content_type], "x")]).await;
+    let encoding = format!("content-encoding: {KEY}");
+    let encoded = RawServer::answering(vec![answer(200, &[&id, &encoding], "x")]).await;
     let query = EventsQuery { after_seq: 987_654, ..EventsQuery::default() };
-    for client in [refused, client(&server), client(&cut)] {
+    let repeating = [client(&server), client(&cut), client(&id_of_refusal), client(&other_type), client(&encoded)];
+    for client in [refused].into_iter().chain(repeating) {
         let errors = [
             client.events(&run_id(), &query).await.unwrap_err(),
             client.without_retries().run(&run_id()).await.unwrap_err(),
