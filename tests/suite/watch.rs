@@ -219,6 +219,23 @@ fn a_run_that_waits_ends_it_with_the_command_that_answers() {
 }
 
 #[test]
+fn the_command_that_answers_is_one_also_for_a_call_whose_id_begins_with_a_hyphen() {
+    let bench = Bench::raw(move |request, _| match request.line.as_str() {
+        // A server that cannot list them leaves the events to go by.
+        line if line.contains("/pending-tools") => answer(404, &[], ""),
+        line if !line.contains("/events") => snapshot("waiting"),
+        line => {
+            let events = [started(1), waiting(2).replace("c 1", "-c1")];
+            let behind = behind(&events, request);
+            if line.contains("wait=false") { lines(&behind) } else { open(&behind) }
+        }
+    });
+    let waits = bench.run("watch", &["--exit-on-wait"]);
+    assert_eq!(waits.code, Some(10), "{}", waits.text());
+    assert!(waits.lines().last().unwrap().ends_with("--call=-c1 --output TEXT"), "{}", waits.text());
+}
+
+#[test]
 fn an_old_wait_that_was_answered_since_is_none() {
     let bench = silent_after(vec![started(1), waiting(2), result(3)], "running", |_| true);
     let watched = bench.run("watch", &["--exit-on-wait", "--from-start", "--timeout", "2s"]);

@@ -49,7 +49,15 @@ async fn without_waiting_the_feed_ends_with_the_run_and_at_keepalives_that_nothi
 #[tokio::test(start_paused = true)]
 async fn without_waiting_a_keepalive_before_the_first_event_hides_none() {
     let config = FeedConfig { wait: false, ..FeedConfig::default() };
-    let slow = vec![Keepalive, Pause(Duration::from_secs(2)), Keepalive, Pause(Duration::from_secs(2)), Ev(1), Keepalive, Ev(2)];
+    let slow = vec![
+        Keepalive,
+        Pause(Duration::from_secs(2)),
+        Keepalive,
+        Pause(Duration::from_secs(2)),
+        Ev(1),
+        Keepalive,
+        Ev(2),
+    ];
     let mut trial = bounded(config, vec![Ok(slow), Ok(vec![Keepalive, Pause(Duration::from_secs(1)), Last(3)])]);
     let words = all(&mut trial).await;
     let items: Vec<&String> = words.iter().filter(|word| !word.starts_with(char::is_alphabetic)).collect();
