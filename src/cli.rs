@@ -19,8 +19,6 @@
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 
-use clap::Parser;
-
 use crate::console::panics;
 
 pub mod answer;
@@ -58,7 +56,8 @@ use output::report;
 
 /// Does what the command line says and returns the exit code. Whatever happens, the terminal is as it was.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let parsed = CommandLine::try_parse_from(arguments);
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = CommandLine::read(&arguments);
     let (command, verbosity) = match parsed.and_then(|line| Ok((line.verbose, line.into_command()?))) {
         Ok((verbosity, command)) => (command, verbosity),
         // Help and version are answers and go to standard output; everything else is wrong usage.
