@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::api::ids::{CallId, NodeId, RunId};
 use crate::cli::arguments::ServerArguments;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::output::report;
+use crate::cli::output::{one_line, report};
 use crate::cli::remote::Remote;
 use crate::cli::runtime::block_on;
 use crate::console::signals::{Signal, Signals};

@@ -3,6 +3,8 @@
 //! Owns the list of subcommands and what is typed without one. A run id that names nothing is refused here, before any
 //! request. The arguments of a subcommand stand in its own file.
 
+use std::ffi::OsString;
+
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -55,6 +57,28 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// When it is wrong, or asks for help or the version.
+    pub fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        Self::try_parse_from(arguments).map_err(|error| Self::stranger(arguments).unwrap_or(error))
+    }
+
+    /// What is wrong where the first word is no subcommand and, being letters only, was not meant to be a run: a misspelt
+    /// subcommand is taken for a run, and then what follows it is found to be too much.
+    fn stranger(arguments: &[OsString]) -> Option<clap::Error> {
+        let mut command = Self::command();
+        command.build();
+        let word =
+            arguments.get(1)?.to_str().filter(|word| !word.is_empty() && word.chars().all(char::is_alphabetic))?;
+        if command.find_subcommand(word).is_some() {
+            return None;
+        }
+        let words = format!("{word:?} is neither the id of a run, which is a UUID, nor a command");
+        Some(command.error(ErrorKind::InvalidSubcommand, words))
+    }
+
     /// The subcommand, named or not.
     ///
     /// # Errors
@@ -123,6 +147,19 @@ mod tests {
         CommandLine::try_parse_from([&["relay-console"], words].concat())
             .and_then(CommandLine::into_command)
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_misspelt_subcommand_is_told_to_be_none_whatever_follows_it() {
+        for words in [&["wacth"][..], &["wacth", RUN], &["wacth", RUN, "--json"], &["help"]] {
+            let line: Vec<OsString> = ["relay-console"].iter().chain(words).map(OsString::from).collect();
+            let error = CommandLine::read(&line).unwrap_err();
+            let expected = format!("{:?} is neither the id of a run, which is a UUID, nor a command", words[0]);
+            assert!(error.to_string().contains(&expected), "{error}");
+            assert!(error.use_stderr());
+        }
+        let line: Vec<OsString> = ["relay-console", "watch", RUN, "--nope"].iter().map(OsString::from).collect();
+        assert!(CommandLine::read(&line).unwrap_err().to_string().contains("--nope"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! enough for the console's last line.
 
 use crate::api::error::{Class, Error, TransportKind};
+use crate::cli::output::one_line;
 
 /// What a person does next, as a sentence without a full stop; `None` where the message says it already.
 #[must_use]
@@ -58,12 +59,6 @@ pub fn explained(asked: &str, error: &Error) -> String {
 #[must_use]
 pub fn said(asked: &str, error: &Error) -> String {
     format!("{asked}{}", one_line(&error.to_string()))
-}
-
-/// Foreign words on one line, so that none of them looks like a line of ours.
-#[must_use]
-pub fn one_line(words: &str) -> String {
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -103,6 +103,12 @@ pub fn escaped(json: &str) -> String {
     shown
 }
 
+/// Foreign words on one line, so that none of them looks like a line of ours: each run of white space is one space.
+#[must_use]
+pub fn one_line(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Foreign text of several lines, each inert.
 #[must_use]
 pub fn inert_lines(foreign: &str) -> String {

@@ -14,8 +14,8 @@ use super::GivenCall;
 use super::What;
 use crate::api::ids::CallId;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::spec_file::{STANDARD_INPUT, bounded};
-use crate::cli::{Exit, Failure, report};
+use crate::cli::output::report;
+use crate::cli::spec::file::{STANDARD_INPUT, bounded};
 
 /// One object of a file that `--all` names.
 #[derive(Deserialize)]

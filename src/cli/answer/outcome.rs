@@ -13,10 +13,9 @@ use crate::api::ids::{CallId, RunId};
 use crate::api::run::RunStatus;
 use crate::api::tool::{CallKey, StepKey};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::failure::one_line;
 use crate::cli::output;
+use crate::cli::output::{one_line, report};
 use crate::cli::remote::exit_of;
-use crate::cli::{Exit, Failure, output, report};
 use crate::submission::{CallVerdict, Intent, Verdict};
 
 /// What `--json` prints when every result was accepted.

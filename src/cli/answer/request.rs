@@ -12,7 +12,7 @@ use crate::api::ids::CallId;
 use crate::api::tool::{CallKey, PendingTools, Question, StepKey, ToolCall, ToolResult, ToolResultsRequest};
 use crate::app::{inert, json};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::failure::one_line;
+use crate::cli::output::one_line;
 use crate::cli::remote::Remote;
 use crate::submission::{PastCall, find_call};
 

@@ -12,13 +12,11 @@ use super::AnswerArguments;
 use super::request::Answered;
 use super::request::Answers;
 use crate::app::json;
-use crate::app::{inert, json};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::failure::one_line;
 use crate::cli::output;
+use crate::cli::output::one_line;
 use crate::cli::remote::Remote;
-use crate::cli::spec_file::STANDARD_INPUT;
-use crate::cli::{Exit, Failure, output};
+use crate::cli::spec::file::STANDARD_INPUT;
 use crate::submission::Intent;
 use crate::view::text;
 

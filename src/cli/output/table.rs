@@ -6,7 +6,7 @@
 
 use crate::cli::exit::Failure;
 use crate::cli::output;
-use crate::cli::output::PLAIN;
+use crate::cli::output::{PLAIN, one_line};
 use crate::view::text;
 
 /// Columns between two columns.
@@ -119,11 +119,6 @@ impl Table {
     pub fn print(&self) -> Result<(), Failure> {
         output::text(&self.render(output::columns()))
     }
-}
-
-/// Each run of white space as one space.
-fn one_line(cell: &str) -> String {
-    cell.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
