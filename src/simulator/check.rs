@@ -19,6 +19,9 @@ use crate::api::workflow::{KIND, NodeSpec, ToolMode, ValueSource, Workflow};
 /// More nodes than anybody draws; items of fan-outs come on top of them.
 const MOST_NODES: usize = 1000;
 
+/// The longest name of a model, in characters.
+pub(crate) const LONGEST_MODEL: usize = 128;
+
 /// The longest id of a node.
 const LONGEST_ID: usize = 64;
 
@@ -66,6 +69,7 @@ pub(crate) fn check(workflow: &Workflow, scripted: &dyn Fn(&str) -> bool, issues
     let inputs = workflow.inputs.iter().map(|input| input.name.as_str()).collect();
     let mut check = Check { workflow, scripted, ids, inputs, issues };
     check.inputs();
+    check.model_name(workflow.model.as_deref().unwrap_or_default(), "$.model".to_owned());
     let needs: Vec<Needs> = (0..workflow.nodes.len()).map(|index| check.node(index)).collect();
     check.outputs();
     check.item_ids();
@@ -155,8 +159,18 @@ impl Check<'_> {
         }
     }
 
+    /// The published document knows no longer name, and the answers about a run repeat it.
+    fn model_name(&mut self, model: &str, place: String) {
+        if model.chars().count() > LONGEST_MODEL {
+            self.issues.add("INVALID_FIELD", place, format!("has more than {LONGEST_MODEL} characters"));
+        }
+    }
+
     fn model(&mut self, node: &NodeSpec, path: &str) {
         let place = || field(path, "model");
+        if let Some(model) = node.model.as_deref() {
+            self.model_name(model, place());
+        }
         match (&node.model, &self.workflow.model) {
             (None, None) => self.issues.add("MISSING_MODEL", place(), "is missing, and the workflow names none"),
             (Some(model), _) if model.trim().is_empty() => self.issues.add("MISSING_MODEL", place(), "is blank"),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::check::LONGEST_MODEL;
 use super::issues::{Issues, element, field};
 use super::plan::Plan;
 use super::script::{Cancel, Script};
@@ -93,6 +94,8 @@ impl Part {
 impl Models {
     fn read(plan: &Plan, request: &RunRequest, issues: &mut Issues) -> Self {
         let blank = |model: &str| model.trim().is_empty();
+        let long = |model: &str| model.chars().count() > LONGEST_MODEL;
+        let too_long = || format!("has more than {LONGEST_MODEL} characters");
         let overrides = &request.model_overrides;
         let mut models =
             Self { every: request.model_override.clone().filter(|model| !blank(model)), ..Self::default() };
@@ -105,6 +108,7 @@ impl Models {
                     issues.add("NOT_A_MODEL_NODE", path, message);
                 }
                 Some(_) if blank(model) => {}
+                Some(_) if long(model) => issues.add("INVALID_FIELD", path, too_long()),
                 Some(_) => drop(models.nodes.insert(id.clone(), model.clone())),
             }
         }
@@ -117,6 +121,7 @@ impl Models {
                 issues.add("UNKNOWN_NODE", field(&path, "parent_id"), message);
                 continue;
             };
+            let model = field(&path, "model");
             let path = field(&path, "subnode_id");
             match parent.subnode.as_deref().filter(|subnode| subnode.id == *subnode_id) {
                 None => issues.add("UNKNOWN_NODE", path, format!("{subnode_id:?} is not the subnode of {parent_id}")),
@@ -125,6 +130,7 @@ impl Models {
                     issues.add("NOT_A_MODEL_NODE", path, message);
                 }
                 Some(_) if blank(&given.model) => {}
+                Some(_) if long(&given.model) => issues.add("INVALID_FIELD", model, too_long()),
                 Some(_) => {
                     models.subnodes.insert((parent_id.clone(), subnode_id.clone()), given.model.clone());
                 }
@@ -241,7 +247,21 @@ mod tests {
                 "$.model_overrides.fanout_subnodes[0].subnode_id",
             ),
         ];
-        for (sent, code, path) in cases {
+        let long = "x".repeat(129);
+        let too_long = [
+            (
+                json!({"input": good, "model_overrides": {"nodes": {"a": long}}}),
+                "INVALID_FIELD",
+                "$.model_overrides.nodes.a",
+            ),
+            (
+                json!({"input": good, "model_overrides": {"fanout_subnodes":
+                    [{"parent_id": "g", "subnode_id": "s", "model": long}]}}),
+                "INVALID_FIELD",
+                "$.model_overrides.fanout_subnodes[0].model",
+            ),
+        ];
+        for (sent, code, path) in cases.into_iter().chain(too_long) {
             let issues = Part::from_request(&spec(), &request(&sent)).unwrap_err();
             assert_eq!(issues.len(), 1, "{sent}: {issues:?}");
             assert_eq!((issues[0].code.as_str(), issues[0].path.as_str()), (code, path), "{sent}");

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::api::create::{CreatedRun, ModelOverrides};
 use crate::api::ids::{PlanHash, SessionId};
 
+use super::super::check::LONGEST_MODEL;
 use super::super::part::{Part, RunRequest};
 use super::super::world::{Creation, CreationRefusal, World, of_json};
 use super::body::{self, Fields};
@@ -22,8 +23,7 @@ use super::guard::RequestLabel;
 use super::query::{self, Parameters};
 use super::{Server, apart};
 
-/// The longest name of a model and the longest idempotency key, in characters.
-const LONGEST_MODEL: usize = 128;
+/// The longest idempotency key, in characters.
 const LONGEST_KEY: usize = 256;
 
 /// What a run is to execute.

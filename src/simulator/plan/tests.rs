@@ -57,6 +57,12 @@ fn every_issue_has_its_code_and_its_place() {
         (json!({"nodes": [llm("a", "")]}), "MISSING_MODEL", "$.nodes[0].model"),
         (with_nodes(&json!([{"id": "a", "type": "llm", "model": " "}])), "MISSING_MODEL", "$.nodes[0].model"),
         (json!({"nodes": [{"id": "a", "type": "route.switch"}]}), "MISSING_MODEL", "$.nodes[0].model"),
+        (json!({"model": "x".repeat(129), "nodes": [llm("a", "")]}), "INVALID_FIELD", "$.model"),
+        (
+            with_nodes(&json!([{"id": "a", "type": "llm", "model": "x".repeat(129)}])),
+            "INVALID_FIELD",
+            "$.nodes[0].model",
+        ),
         (with_nodes(&json!([{"id": "a", "type": "agent.run"}])), "UNKNOWN_TYPE", "$.nodes[0].type"),
         (
             with_nodes(&json!([{"id": "a", "type": "llm", "depends_on": ["b"]}])),
