@@ -44,6 +44,9 @@ use super::script::Step;
 /// How long a node takes that only moves data.
 const MOMENT: Duration = Duration::from_millis(5);
 
+/// How many things are done, or tasks begun, before others may look at the run.
+const AT_ONCE: usize = 64;
+
 /// A child run that a node starts.
 #[derive(Debug)]
 pub(crate) struct ChildRun {
@@ -65,6 +68,8 @@ pub(crate) struct Engine {
     timers_set: u64,
     now: Duration,
     ended: bool,
+    /// A timer is set for the tasks that can begin and have not.
+    fill_is_due: bool,
     children_to_start: Vec<ChildRun>,
     children: IndexMap<String, Child>,
     /// The fan-outs that have begun and not ended, in that order.
@@ -96,6 +101,8 @@ enum Due {
     Timeout(NodeId),
     /// The run is canceled.
     Cancel,
+    /// More tasks could begin than do at once.
+    Fill,
 }
 
 impl Engine {
@@ -115,6 +122,7 @@ impl Engine {
             timers_set: 0,
             now: Duration::ZERO,
             ended: false,
+            fill_is_due: false,
             children_to_start: Vec::new(),
             children: IndexMap::new(),
             fan_outs: Vec::new(),
@@ -150,18 +158,31 @@ impl Engine {
 
     /// Does everything that is due, each thing at its own time.
     pub(crate) fn advance(&mut self, now: Duration) {
-        while let Some(Reverse((due, _, _))) = self.timers.peek() {
-            if *due > now || self.ended {
-                break;
+        while !self.advance_a_little(now) {}
+    }
+
+    /// Does some of what is due, each thing at its own time, so that others can look at the run in between; whether
+    /// that was all.
+    pub(crate) fn advance_a_little(&mut self, now: Duration) -> bool {
+        for _ in 0..AT_ONCE {
+            if self.ended || self.next_due().is_none_or(|due| due > now) {
+                return true;
             }
-            let Some(Reverse((due, _, what))) = self.timers.pop() else { break };
+            let Some(Reverse((due, _, what))) = self.timers.pop() else { return true };
             self.now = self.now.max(due);
             match what {
                 Due::Beat(id) => self.beat(&id),
                 Due::Timeout(id) => self.stop_collecting(&id),
                 Due::Cancel => self.cancel(),
+                Due::Fill => {
+                    self.fill_is_due = false;
+                    self.fill();
+                    // That was much by itself.
+                    return false;
+                }
             }
         }
+        false
     }
 
     /// Does everything that is due, and then it is `now`: something from outside happens.

@@ -5,8 +5,10 @@
 //! else.
 
 mod steps;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -18,7 +20,7 @@ use crate::api::run::{
     CostLine, CostSummary, NodeSnapshot, NodeStatus, NodeType, Provider, RunSnapshot, RunStatus, RunSummary,
 };
 use crate::api::step::{NodeSteps, StepDetail, ToolCallDetail};
-use crate::api::tool::{PendingStep, PendingTools, StepKey, ToolCall};
+use crate::api::tool::{PendingStep, PendingToolCall, PendingTools, StepKey, ToolCall};
 
 use steps::{Step, Steps, wrapped};
 
@@ -39,6 +41,8 @@ pub(crate) struct Fold {
     outputs: IndexMap<String, Box<RawValue>>,
     /// Every step that ever waited, with its calls in order.
     waits: IndexMap<StepKey, IndexMap<CallId, Awaited>>,
+    /// How many steps of each node wait, of every node that ever waited: looked at for every event, so it is kept.
+    open: IndexMap<NodeId, usize>,
     details: Steps,
 }
 
@@ -47,6 +51,11 @@ pub(crate) struct Fold {
 struct Awaited {
     call: ToolCall,
     answered: bool,
+}
+
+/// Whether any of these calls is not answered.
+fn is_open(calls: &IndexMap<CallId, Awaited>) -> bool {
+    calls.values().any(|awaited| !awaited.answered)
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +109,7 @@ impl Fold {
             tokens: IndexMap::new(),
             outputs: IndexMap::new(),
             waits: IndexMap::new(),
+            open: IndexMap::new(),
             details: Steps::default(),
         }
     }
@@ -125,14 +135,15 @@ impl Fold {
                     let call = pending.tool_call.clone();
                     (call.id.clone(), Awaited { call, answered: false })
                 });
-                self.waits.entry(key).or_default().extend(calls);
+                let wait = self.waits.entry(key).or_default();
+                let before = is_open(wait);
+                wait.extend(calls);
+                let more = usize::from(is_open(wait)) - usize::from(before);
+                *self.open.entry(body.node_id.clone()).or_default() += more;
             }
             EventBody::NodeToolResult(body) => {
                 let key = StepKey::new(&body.node_id, body.tool_result.step, body.tool_result.request_id);
-                let awaited = self.waits.get_mut(&key).and_then(|wait| wait.get_mut(&body.tool_result.tool_call.id));
-                if let Some(awaited) = awaited {
-                    awaited.answered = true;
-                }
+                self.answer(&key, &body.tool_result.tool_call.id);
             }
             _ => {}
         }
@@ -141,8 +152,19 @@ impl Fold {
         }
     }
 
+    fn answer(&mut self, key: &StepKey, call: &CallId) {
+        let Some(wait) = self.waits.get_mut(key) else { return };
+        let before = is_open(wait);
+        if let Some(awaited) = wait.get_mut(call) {
+            awaited.answered = true;
+        }
+        if let Some(steps) = self.open.get_mut(&key.node_id).filter(|_| before && !is_open(wait)) {
+            *steps -= 1;
+        }
+    }
+
     fn apply_to_node(&mut self, id: &NodeId, event: &Event, plan: &Plan) {
-        let open = self.pending_steps().any(|(key, _)| key.node_id == *id);
+        let open = self.open.get(id).is_some_and(|steps| *steps > 0);
         let Some(node) = self.node(id, plan) else { return };
         match &event.body {
             EventBody::NodeStarted(_) => {
@@ -207,14 +229,14 @@ impl Fold {
 
     fn pending_steps(&self) -> impl Iterator<Item = (&StepKey, &IndexMap<CallId, Awaited>)> {
         let running = self.ended.is_none();
-        self.waits.iter().filter(move |(_, calls)| running && calls.values().any(|awaited| !awaited.answered))
+        self.waits.iter().filter(move |(_, calls)| running && is_open(calls))
     }
 
     /// The run's status: it waits while any of its nodes does.
     pub(crate) fn status(&self) -> RunStatus {
         match &self.ended {
             Some(status) => status.clone(),
-            None if self.pending_steps().next().is_some() => RunStatus::Waiting,
+            None if self.open.values().any(|steps| *steps > 0) => RunStatus::Waiting,
             None => RunStatus::Running,
         }
     }
@@ -231,9 +253,9 @@ impl Fold {
     /// Whether a step can be answered.
     pub(crate) fn step(&self, key: &StepKey) -> StepState {
         match self.waits.get(key) {
-            Some(calls) if calls.values().any(|awaited| !awaited.answered) => StepState::Open,
+            Some(calls) if is_open(calls) => StepState::Open,
             Some(_) => StepState::Answered,
-            None if self.waits.keys().any(|other| other.node_id == key.node_id) => StepState::Other,
+            None if self.open.contains_key(&key.node_id) => StepState::Other,
             None => StepState::NeverWaited,
         }
     }
@@ -280,10 +302,10 @@ impl Fold {
     /// The steps of every node that has any, as a snapshot has them, in the order of its nodes; with their calls and
     /// results where these were asked for.
     pub(crate) fn steps_by_node(&self, tool_calls: bool) -> Vec<NodeSteps> {
-        let pending = self.pending().pending;
+        let pending: HashMap<StepKey, Vec<PendingToolCall>> =
+            self.pending().pending.into_iter().map(|waiting| (waiting.step, waiting.tool_calls)).collect();
         let step = |(key, step): (&StepKey, &Step)| {
-            let waits = pending.iter().find(|waiting| waiting.step == *key);
-            step.in_snapshot(key, tool_calls, waits.map(|waiting| waiting.tool_calls.clone()).unwrap_or_default())
+            step.in_snapshot(key, tool_calls, pending.get(key).cloned().unwrap_or_default())
         };
         let steps = self.nodes.keys().map(|node| NodeSteps {
             node_id: node.clone(),

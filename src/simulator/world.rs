@@ -39,6 +39,10 @@ const REMEMBERED: usize = 4096;
 /// A driver sleeps no longer than this at a time.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a driver that has much to do keeps a run to itself, and for how long it then lets others at it.
+const LONGEST_HOLD: Duration = Duration::from_millis(4);
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// All runs, and what was asked of them.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -165,9 +169,9 @@ impl World {
     /// Advances a run whenever something in it is due, until it ends.
     async fn drive(self: Arc<Self>, run: Arc<Run>) {
         loop {
+            run.catch_up().await;
             let (children, due, ended) = {
                 let mut engine = run.engine();
-                engine.advance(run.elapsed());
                 (engine.take_children(), engine.next_due(), engine.ended())
             };
             for child in children {
@@ -183,7 +187,8 @@ impl World {
             }
             let sleep = async {
                 match due {
-                    Some(due) => tokio::time::sleep(run.time_until(due)).await,
+                    // What became due meanwhile waits for a moment, too: others have their turn first.
+                    Some(due) => tokio::time::sleep(run.time_until(due).max(PAUSE)).await,
                     None => std::future::pending().await,
                 }
             };
@@ -236,6 +241,27 @@ impl Run {
     /// The run's own time since its start.
     pub(crate) fn elapsed(&self) -> Duration {
         self.begun.elapsed().mul_f64(self.speed)
+    }
+
+    /// Does what is due by now, a little at a time: however much it is, others get their turn at the run in between.
+    pub(crate) async fn catch_up(&self) {
+        let now = self.elapsed();
+        while !self.catch_up_a_little(now) {
+            // A lock goes to whoever is awake when it is free: those that wait for it need time to wake up.
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Whether nothing more is due.
+    fn catch_up_a_little(&self, now: Duration) -> bool {
+        let begun = std::time::Instant::now();
+        let mut engine = self.engine();
+        while begun.elapsed() < LONGEST_HOLD {
+            if engine.advance_a_little(now) {
+                return true;
+            }
+        }
+        false
     }
 
     /// How long it is, by the clock on the wall, until the run's own time is `due`; a day where it is longer.

@@ -18,15 +18,23 @@ use crate::api::workflow::OutputSpec;
 use super::super::ledger::artifact;
 use super::super::plan::PlanNode;
 use super::super::spec;
-use super::Engine;
 use super::task::{Act, Beat, Phase, Task};
+use super::{AT_ONCE, Due, Engine};
 
 impl Engine {
-    /// Begins everything that can begin: items of fan-outs that are at work first, then nodes in the plan's order.
+    /// Begins everything that can begin: items of fan-outs that are at work first, then nodes in the plan's order. Of
+    /// very many some begin at once, and the others at the same time of the run, but after whatever is due then.
     pub(super) fn fill(&mut self) {
-        while !self.ended {
-            let Some(id) = self.next_item().or_else(|| self.next_node()) else { break };
+        for _ in 0..AT_ONCE {
+            if self.ended {
+                return;
+            }
+            let Some(id) = self.next_item().or_else(|| self.next_node()) else { return };
             self.begin(&id);
+        }
+        if !self.fill_is_due {
+            self.fill_is_due = true;
+            self.set_timer(self.now, Due::Fill);
         }
     }
 

@@ -46,6 +46,39 @@ fn some_results(step: &PendingStep, choice: usize) -> ToolResultsRequest {
     ToolResultsRequest { step: step.step.clone(), results: chosen.map(result).collect() }
 }
 
+/// A run of a fan-out over this many items, whose model calls one tool of the client.
+fn fanned_out(count: usize) -> Engine {
+    let subnode = json!({"id": "one", "type": "llm", "user": "about {{item}}", "stream": false, "tools": ["look"],
+        "tool_execution": {"mode": "client"}});
+    let spec = json!({"model": "gpt-5", "inputs": [{"name": "list"}], "nodes": [
+        {"id": "each", "type": "map.fanout", "items_from_input": "list", "subnode": subnode}]});
+    let input = json!({"list": (0..count).collect::<Vec<_>>()}).as_object().cloned().unwrap_or_default();
+    let part = Part::from_request(&spec, &RunRequest { input, ..RunRequest::default() }).unwrap();
+    Engine::start(Arc::new(part), Identity::new(3, 0, "many"), None, Clock::From(Timestamp::UNIX_EPOCH))
+}
+
+#[test]
+fn a_run_of_many_items_lets_others_look_at_it_in_between() {
+    let mut engine = fanned_out(3000);
+    // Somebody who holds the run until this is done may hold it for a moment, not for three thousand items.
+    let (mut before, mut looks) = (lines(&engine).len(), 0);
+    assert!(before < 300, "{before} events at once");
+    let end = Duration::from_secs(60);
+    while !engine.advance_a_little(end) {
+        let now = lines(&engine).len();
+        assert!(now - before < 600, "{} events at once", now - before);
+        (before, looks) = (now, looks + 1);
+    }
+    assert!(looks > 100, "{looks} looks");
+    assert_eq!(engine.ledger().fold().pending().pending.len(), 3000);
+    // All of them have begun at the start all the same, and the cuts make no difference.
+    let mut whole = fanned_out(3000);
+    whole.advance(end);
+    assert_eq!(lines(&whole), lines(&engine));
+    let nodes = whole.ledger().fold().snapshot().nodes.unwrap();
+    assert!(nodes.iter().all(|node| node.started_at == Some(Timestamp::UNIX_EPOCH)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -11,9 +11,9 @@ use crate::api::ids::{NodeId, RequestId};
 use crate::api::step::{NodeStep, StepDetail, StepLlmCall, StepWaiting};
 use crate::api::tool::{PendingToolCall, StepKey, ToolCall, ToolResult};
 
-/// Every step of a run.
+/// Every step of a run, by its node: a run may have ten thousand of each, and whoever reads them reads by node.
 #[derive(Debug, Default)]
-pub(super) struct Steps(IndexMap<StepKey, Step>);
+pub(super) struct Steps(IndexMap<NodeId, IndexMap<StepKey, Step>>);
 
 /// One step.
 #[derive(Debug, Default)]
@@ -56,19 +56,20 @@ impl Steps {
     }
 
     fn step(&mut self, node: &NodeId, step: u64, request: RequestId) -> &mut Step {
-        self.0.entry(StepKey::new(node, step, request)).or_default()
+        let of_node = self.0.entry(node.clone()).or_default();
+        of_node.entry(StepKey::new(node, step, request)).or_default()
     }
 
     /// The steps of one node, the earliest first.
     pub(super) fn of_node(&self, node: &NodeId) -> Vec<(&StepKey, &Step)> {
-        let mut steps: Vec<_> = self.0.iter().filter(|(key, _)| key.node_id == *node).collect();
+        let mut steps: Vec<_> = self.0.get(node).into_iter().flatten().collect();
         steps.sort_by_key(|(key, _)| key.step);
         steps
     }
 
     /// Every step, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&StepKey, &Step)> {
-        self.0.iter()
+        self.0.values().flatten()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Rule: reading changes nothing, and everything but the events is one look at the engine.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -98,11 +99,10 @@ pub(super) async fn steps(State(server): State<Server>, Path(run_id): Path<Strin
         (engine.ledger().fold().steps(), engine.step_details())
     };
     // No event says what a model was asked and what it said; the engine remembers it.
-    for detail in asked {
-        let same = |step: &&mut StepDetail| {
-            (&step.node_id, step.step, step.request_id) == (&detail.node_id, detail.step, detail.request_id)
-        };
-        if let Some(step) = steps.iter_mut().find(same) {
+    let key = |step: &StepDetail| (step.node_id.clone(), step.step, step.request_id);
+    let mut asked: HashMap<_, StepDetail> = asked.into_iter().map(|detail| (key(&detail), detail)).collect();
+    for step in &mut steps {
+        if let Some(detail) = asked.remove(&key(step)) {
             (step.llm_request, step.llm_response) = (detail.llm_request, detail.llm_response);
         }
     }

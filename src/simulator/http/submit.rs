@@ -28,6 +28,8 @@ pub(super) async fn tool_results(
 ) -> Result<Response, ApiError> {
     let run = find(&server, &run_id)?;
     let body = body.map_err(|rejection| ApiError::unreadable(&rejection, BODY_LIMIT))?;
+    // What is due before this submission happens before it, without keeping the run to itself for that long.
+    run.catch_up().await;
     let reply = run.answer_once(label.chosen(), &body, || match submit(&run, &body) {
         Ok(reply) => (StatusCode::OK.as_u16(), reply),
         Err(error) => (error.status(), error.body(label.value())),
