@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::api::ids::RunId;
 use crate::app::shell;
 use crate::settings::Flags;
 
@@ -73,6 +74,20 @@ impl ServerArguments {
         }
         words
     }
+}
+
+/// What a command takes that reads one thing of one run.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ReadArguments {
+    /// The run, such as 550e8400-e29b-41d4-a716-446655440000
+    #[arg(value_name = "RUN_ID", value_parser = RunId::parse)]
+    pub run_id: RunId,
+    /// Print the server's answer
+    #[arg(long)]
+    pub json: bool,
+    /// Which server, and as whom.
+    #[command(flatten)]
+    pub server: ServerArguments,
 }
 
 /// How the console looks and behaves.

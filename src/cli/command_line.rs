@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::api::ids::RunId;
 use crate::cli::answer::AnswerArguments;
-use crate::cli::arguments::{DisplayArguments, ServerArguments};
+use crate::cli::arguments::{DisplayArguments, ReadArguments, ServerArguments};
 use crate::cli::compile::CompileArguments;
 use crate::cli::completions::CompletionsArguments;
 use crate::cli::demo::DemoArguments;
@@ -20,11 +20,9 @@ use crate::cli::follow::FollowArguments;
 use crate::cli::get::GetArguments;
 use crate::cli::lint::LintArguments;
 use crate::cli::man::ManArguments;
-use crate::cli::pending::PendingArguments;
 use crate::cli::simulate::SimulateArguments;
 use crate::cli::start::StartArguments;
 use crate::cli::steps::StepsArguments;
-use crate::cli::tasks::TasksArguments;
 use crate::cli::watch::WatchArguments;
 
 /// Watch a ModelRelay workflow run live, and answer the tool calls that it waits for.
@@ -111,11 +109,11 @@ pub enum Command {
     /// Show a run: status, cost, nodes, outputs
     Get(GetArguments),
     /// Show the tool calls that a run waits for
-    Pending(PendingArguments),
+    Pending(ReadArguments),
     /// Show the steps of a run, or one tool call in full
     Steps(StepsArguments),
     /// Show the task list of a run
-    Tasks(TasksArguments),
+    Tasks(ReadArguments),
     /// Create a run from a workflow spec or a plan, then follow it
     Start(StartArguments),
     /// Compile a workflow spec into a plan, or show what is wrong with it

@@ -1,10 +1,7 @@
 //! `relay-console pending`: the tool calls that a run waits for.
 
-use clap::Args;
-
-use crate::api::ids::RunId;
 use crate::api::tool::{CallKey, PendingTools, Question};
-use crate::cli::arguments::ServerArguments;
+use crate::cli::arguments::ReadArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::cli::output::table::{Align, Table};
@@ -13,26 +10,12 @@ use crate::cli::remote::Remote;
 use crate::cli::runtime::block_on;
 use crate::view::text;
 
-/// `pending`
-#[derive(Debug, Clone, PartialEq, Args)]
-pub struct PendingArguments {
-    /// The run, such as 550e8400-e29b-41d4-a716-446655440000
-    #[arg(value_name = "RUN_ID", value_parser = RunId::parse)]
-    pub run_id: RunId,
-    /// Print the server's answer
-    #[arg(long)]
-    pub json: bool,
-    /// Which server, and as whom.
-    #[command(flatten)]
-    pub server: ServerArguments,
-}
-
 /// Prints what the run waits for.
 ///
 /// # Errors
 /// When the settings are refused, or the server does not answer as it should.
-pub fn run(arguments: &PendingArguments, verbosity: u8) -> Result<Exit, Failure> {
-    let PendingArguments { run_id, json, server } = arguments;
+pub fn run(arguments: &ReadArguments, verbosity: u8) -> Result<Exit, Failure> {
+    let ReadArguments { run_id, json, server } = arguments;
     let remote = Remote::open(server, verbosity)?;
     let reply = block_on(async {
         let reply = remote.client.pending_tools(run_id).await;

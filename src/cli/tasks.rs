@@ -1,9 +1,6 @@
 //! `relay-console tasks`: the run's task list.
 
-use clap::Args;
-
-use crate::api::ids::RunId;
-use crate::cli::arguments::ServerArguments;
+use crate::cli::arguments::ReadArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::cli::output::table::{Align, Table};
@@ -11,26 +8,12 @@ use crate::cli::output::{PLAIN, report};
 use crate::cli::remote::Remote;
 use crate::cli::runtime::block_on;
 
-/// `tasks`
-#[derive(Debug, Clone, PartialEq, Args)]
-pub struct TasksArguments {
-    /// The run, such as 550e8400-e29b-41d4-a716-446655440000
-    #[arg(value_name = "RUN_ID", value_parser = RunId::parse)]
-    pub run_id: RunId,
-    /// Print the server's answer
-    #[arg(long)]
-    pub json: bool,
-    /// Which server, and as whom.
-    #[command(flatten)]
-    pub server: ServerArguments,
-}
-
 /// Prints the tasks.
 ///
 /// # Errors
 /// When the settings are refused, or the server does not answer as it should.
-pub fn run(arguments: &TasksArguments, verbosity: u8) -> Result<Exit, Failure> {
-    let TasksArguments { run_id, json, server } = arguments;
+pub fn run(arguments: &ReadArguments, verbosity: u8) -> Result<Exit, Failure> {
+    let ReadArguments { run_id, json, server } = arguments;
     let remote = Remote::open(server, verbosity)?;
     let reply = block_on(async {
         let reply = remote.client.tasks(run_id).await;
