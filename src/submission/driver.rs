@@ -43,8 +43,12 @@ async fn drive(
             && let Some(limit) = patience.is_too_short_for(*after)
         {
             // Only to wait until nothing can be done any more helps nobody.
-            let limit = limit.as_secs();
-            return machine.give_up(&format!("going on takes a longer wait than this command has ({limit} s)"));
+            let reason = format!("going on takes a longer wait than this command has ({} s)", limit.as_secs());
+            return match command {
+                // Only what was found waiting is sent again, and this was not.
+                Command::Send { .. } => machine.leave_pending(&reason),
+                _ => machine.give_up(&reason),
+            };
         }
         let input = match command {
             Command::Finish(verdict) => {

@@ -150,11 +150,22 @@ enum Fate {
     Nowhere,
 }
 
+impl Fate {
+    fn decided(&self) -> Option<CallVerdict> {
+        match self {
+            Self::Decided(verdict) => Some(verdict.clone()),
+            Self::Pending | Self::Nowhere => None,
+        }
+    }
+}
+
 /// One submission, from its first send to its verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Machine {
     intent: Intent,
     keys: Vec<CallKey>,
+    /// What the last look found decided, call by call.
+    decided: Vec<Option<CallVerdict>>,
     sends: u8,
     /// Set while it is unknown what became of the last send.
     doubt: Option<Doubt>,
@@ -176,6 +187,7 @@ impl Machine {
     pub fn start(intent: &Intent) -> (Self, Command) {
         let mut machine = Self {
             keys: intent.request.keys().collect(),
+            decided: Vec::new(),
             intent: intent.clone(),
             sends: 0,
             doubt: None,
@@ -257,6 +269,7 @@ impl Machine {
     fn found(&mut self, findings: &Findings, doubt: &Doubt, jitter: f64) -> Command {
         self.status = findings.status.clone().or(self.status.take());
         let fates: Vec<Fate> = (0..self.keys.len()).map(|call| self.fate(call, findings.calls.get(call))).collect();
+        self.decided = fates.iter().map(Fate::decided).collect();
         if fates.iter().any(|fate| matches!(fate, Fate::Nowhere)) {
             self.empty_looks += 1;
             if self.empty_looks < EMPTY_LOOKS {
@@ -316,8 +329,21 @@ impl Machine {
     /// Ends it where it stands, because nobody waits any longer: what the server has not decided is unknown.
     #[must_use]
     pub fn give_up(&self, reason: &str) -> Verdict {
-        let why = if self.why.is_empty() { reason.to_owned() } else { format!("{}; {reason}", self.why) };
-        self.verdict(|_| CallVerdict::Unknown { why: why.clone() })
+        let why = self.why_and(reason);
+        let mut decided = self.decided.iter().cloned();
+        self.verdict(|_| decided.next().flatten().unwrap_or_else(|| CallVerdict::Unknown { why: why.clone() }))
+    }
+
+    /// Ends it in place of a send again: every call was found waiting.
+    #[must_use]
+    pub fn leave_pending(&self, reason: &str) -> Verdict {
+        let why = self.why_and(reason);
+        let verdict = self.verdict(|_| CallVerdict::StillPending { why: why.clone() });
+        Verdict { sends: self.sends.saturating_sub(1), ..verdict }
+    }
+
+    fn why_and(&self, reason: &str) -> String {
+        if self.why.is_empty() { reason.to_owned() } else { format!("{}; {reason}", self.why) }
     }
 
     fn finish(&self, verdict: impl FnMut(&CallKey) -> CallVerdict) -> Command {

@@ -1,12 +1,14 @@
 //! Reading the events that a run already has.
 //!
-//! Owns paging through them; who looks for what is the caller's. Rule: a server that keeps an answer open after its
-//! last event has nothing more to say, and is not waited for.
+//! Owns paging through them; who looks for what is the caller's. Rule: they are read when the server has ended an
+//! answer that brought nothing new. One that it keeps open, silent or with keepalives only, proves nothing: a late event
+//! looks the same, and a submission must not be sent again because of it.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use tokio::time::Instant;
 
 use super::patience::Patience;
 use crate::api::client::{Client, EventsQuery, StreamItem};
@@ -15,11 +17,11 @@ use crate::api::event::{Event, EventBody};
 use crate::api::ids::RunId;
 use crate::api::tool::{CallKey, StepKey, ToolResult};
 
-/// An answer that is quiet for so long without ending comes from a server that keeps it open: it has nothing more.
-const QUIET: Duration = Duration::from_secs(5);
+/// The longest wait for the next event, or for the end of an answer.
+const QUIET: Duration = Duration::from_secs(10);
 
-/// The longest that the events may take to be read through, beginning to end.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest that the events may take to be read through, beginning to end; of a long log each event may be in time.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Reads every event after `after_seq`, however many answers they come in, until `take` breaks off.
 pub(super) async fn read_events(
@@ -36,19 +38,26 @@ pub(super) async fn read_events(
             let query = EventsQuery { after_seq: last, wait: false, ..EventsQuery::default() };
             let mut stream = client.events(&run, &query).await?;
             patience.renew();
-            while let Ok(Some(item)) = tokio::time::timeout(QUIET, stream.next()).await {
-                patience.renew();
+            let quiet = tokio::time::sleep(QUIET);
+            let mut quiet = std::pin::pin!(quiet);
+            loop {
+                let item = tokio::select! {
+                    biased;
+                    item = stream.next() => item,
+                    () = &mut quiet => return Err(unended(client, "the events stopped without an end")),
+                };
+                let Some(item) = item else { break };
                 match item {
                     Ok(StreamItem::Event { event, .. }) if event.run_id == run => {
+                        patience.renew();
+                        quiet.as_mut().reset(Instant::now() + QUIET);
                         last = last.max(event.seq);
                         if take(&event).is_break() {
                             return Ok(());
                         }
                     }
-                    // A server that keeps the answer open has nothing more.
-                    Ok(StreamItem::Keepalive) => break,
                     Err(StreamError::Transport(error)) => return Err(Error::Transport(error)),
-                    // A line that cannot be read tells nothing of any call.
+                    // A line that cannot be read tells nothing of any call, and a keepalive of no end.
                     Ok(_) | Err(StreamError::Protocol(_)) => {}
                 }
             }
@@ -57,10 +66,12 @@ pub(super) async fn read_events(
             }
         }
     };
-    tokio::time::timeout(TIMEOUT, read).await.unwrap_or_else(|_| {
-        let (kind, host) = (TransportKind::Timeout, client.base_url().host());
-        Err(Error::Transport(TransportError { kind, host, cause: "the events do not end".into(), attempts: 1 }))
-    })
+    tokio::time::timeout(TIMEOUT, read).await.unwrap_or_else(|_| Err(unended(client, "the events do not end")))
+}
+
+fn unended(client: &Client, cause: &str) -> Error {
+    let (kind, host) = (TransportKind::Timeout, client.base_url().host());
+    Error::Transport(TransportError { kind, host, cause: cause.to_owned(), attempts: 1 })
 }
 
 /// What a run's events tell of a call.

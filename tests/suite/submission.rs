@@ -5,7 +5,7 @@ use relay_console::api::ids::RunId;
 use relay_console::api::run::RunStatus;
 use relay_console::api::tool::ToolResultsRequest;
 use relay_console::simulator::{Scenario, Simulator, SimulatorConfig};
-use relay_console::submission::{CallVerdict, Intent, Progress, Verdict, submit};
+use relay_console::submission::{CallVerdict, Intent, Progress, Verdict, submit, submit_within};
 use uuid::Uuid;
 
 use crate::raw_server::{Act, RawServer, Request, answer, json, stream_head};
@@ -211,15 +211,30 @@ async fn against_the_simulator_one_answer_wins_and_the_other_learns_of_it() {
 }
 
 #[tokio::test]
-async fn events_that_are_kept_open_are_read_for_what_is_there_and_no_longer() {
-    let begun = std::time::Instant::now();
-    let open = vec![stream_head(), Act::Hold];
-    let server = server(pending(&[0]), open, |before| match before {
-        0 => vec![Act::Reset],
-        _ => json(r#"{"accepted":1,"status":"running"}"#),
-    })
-    .await;
+async fn events_that_are_kept_open_without_a_word_prove_nothing_and_nothing_is_sent_again() {
+    let open = vec![stream_head(), Act::Send(b"{\"type\":\"keepalive\"}\n".to_vec()), Act::Hold];
+    let server = server(pending(&[0]), open, |_| vec![Act::Reset]).await;
+    let client = client(&server.base_url(), "mr_sk_0123456789");
+    let verdict = submit_within(&client, &intent(1), std::time::Duration::from_secs(4), |_| {}).await;
+    assert!(matches!(verdicts(&verdict)[0], CallVerdict::Unknown { .. }), "{verdict:?}");
+    assert_eq!(server.seen().requests.iter().filter(|request| is_post(request)).count(), 1);
+}
+
+#[tokio::test]
+async fn a_result_behind_a_keepalive_and_a_blank_line_is_found() {
+    let mut events = results(&[(0, "mine 0")]);
+    events.insert(1, Act::Send(b"\n{\"type\":\"keepalive\"}\n\r\n".to_vec()));
+    // Pending-tools is behind: it lists the call although its result is in the events.
+    let server = server(pending(&[0]), events, |_| answer(502, &[], "")).await;
     let (verdict, _) = submitted(&server, 1).await;
-    assert_eq!(verdicts(&verdict), [CallVerdict::Accepted]);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!((verdicts(&verdict), verdict.sends), (vec![CallVerdict::Accepted], 1));
+}
+
+#[tokio::test]
+async fn a_call_that_was_found_waiting_is_left_so_where_sending_again_would_take_too_long() {
+    let server = server(pending(&[0]), results(&[]), |_| answer(429, &["retry-after: 30"], "")).await;
+    let client = client(&server.base_url(), "mr_sk_0123456789");
+    let verdict = submit_within(&client, &intent(1), std::time::Duration::from_secs(20), |_| {}).await;
+    assert!(matches!(verdicts(&verdict)[0], CallVerdict::StillPending { .. }), "{verdict:?}");
+    assert_eq!(verdict.sends, 1);
 }

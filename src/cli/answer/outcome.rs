@@ -82,7 +82,8 @@ fn in_words(verdict: &Verdict, answers: &Answers, arguments: &AnswerArguments) -
         format!("{named}: {}", if is_text { told } else { one_line(&told) })
     });
     let mut lines: Vec<String> = std::iter::once(summary(verdict)).chain(calls).collect();
-    if verdict.calls.iter().any(|(_, call)| matches!(call, CallVerdict::Unknown { .. })) {
+    let open = |call: &CallVerdict| matches!(call, CallVerdict::Unknown { .. } | CallVerdict::StillPending { .. });
+    if verdict.calls.iter().any(|(_, call)| open(call)) {
         lines.push(look_again(answers, arguments));
     }
     lines.join("\n")
@@ -94,7 +95,9 @@ pub(super) fn look_again(answers: &Answers, arguments: &AnswerArguments) -> Stri
         let step = key.step.step.to_string();
         arguments.command("steps", &["--step", &step, "--call", key.call_id.as_str()])
     };
-    let commands = std::iter::once(arguments.command("pending", &[])).chain(answers.keys().map(result));
+    // An id with a line end would make of its command lines that nobody wrote.
+    let keys = answers.keys().filter(|key| !key.call_id.as_str().contains(char::is_control));
+    let commands = std::iter::once(arguments.command("pending", &[])).chain(keys.map(result));
     let commands: Vec<String> = commands.map(|command| format!("\n  {command}")).collect();
     format!("Look again before you send again:{}", commands.concat())
 }

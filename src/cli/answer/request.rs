@@ -59,6 +59,11 @@ impl Answers {
 }
 
 impl Answered {
+    /// The call's id, on one line.
+    fn id(&self) -> String {
+        one_line(self.call.id.as_str())
+    }
+
     /// What is sent, for people: the error where there is one.
     pub(super) fn text(&self) -> &str {
         self.result.error.as_deref().unwrap_or(&self.result.output)
@@ -78,12 +83,11 @@ impl Answered {
         {
             let json::Invalid { line, column, reason } = invalid;
             let place = format!("line {line}, column {column}: {reason}");
-            warnings
-                .push(format!("the result of {} is not JSON ({place}); it goes as the text that it is", self.call.id));
+            warnings.push(format!("the result of {} is not JSON ({place}); it goes as the text that it is", self.id()));
         }
         let hidden = self.hidden();
         if hidden > 0 {
-            warnings.push(format!("what is sent to {} holds {hidden} hidden characters", self.call.id));
+            warnings.push(format!("what is sent to {} holds {hidden} hidden characters", self.id()));
         }
         warnings
     }
@@ -113,13 +117,14 @@ pub(super) fn choose(
             return Err(refused(&format!("{problem}: say which with --node and --step")));
         }
         let question = call.question();
-        let result = result(call, question.as_ref(), &given.what)
-            .map_err(|problem| refused(&format!("call {} ({}): {problem}", given.call, call.name)))?;
+        let result = result(call, question.as_ref(), &given.what).map_err(|problem| {
+            refused(&format!("call {}: {problem}", one_line(&format!("{} ({})", call.id, call.name))))
+        })?;
         found.push((key.step, Answered { call: call.clone(), question, result }));
     }
     let Some(step) = found.first().map(|(step, _)| step.clone()) else { return Err(refused("there is no call")) };
     if let Some((other, answer)) = found.iter().find(|(other, _)| *other != step) {
-        let problem = format!("one submission answers calls of one step: {} waits in {}", answer.call.id, place(other));
+        let problem = format!("one submission answers calls of one step: {} waits in {}", answer.id(), place(other));
         return Err(refused(&format!("{problem}, the first in {}; answer them one after the other", place(&step))));
     }
     Ok(Chosen::Waiting(Answers { step, answers: found.into_iter().map(|(_, answer)| answer).collect() }))
@@ -164,7 +169,7 @@ fn is_answer(output: &str) -> bool {
 }
 
 fn place(step: &StepKey) -> String {
-    format!("node {} step {}", step.node_id, step.step)
+    one_line(&format!("node {} step {}", step.node_id, step.step))
 }
 
 /// Why a call that does not wait is not answered: what became of it.
@@ -187,13 +192,16 @@ pub(super) async fn gone(
         }
         Ok(PastCall::Unanswered { key }) => {
             let why = match ended {
-                Some(status) => format!("the run has ended ({status}) without a result of it"),
+                Some(status) => one_line(&format!("the run has ended ({status}) without a result of it")),
                 None => "no result of it is needed from outside".to_owned(),
             };
             (Exit::Conflict, format!("does not wait: {why} ({})", place(&key.step)))
         }
         Ok(PastCall::Unknown) => (Exit::NotFound, format!("is no call of this run; {}", waiting(pending))),
-        Err(error) => (Exit::Conflict, format!("does not wait, and what became of it cannot be read: {error}")),
+        Err(error) => {
+            let why = one_line(&error.to_string());
+            (Exit::Conflict, format!("does not wait, and what became of it cannot be read: {why}"))
+        }
     };
     Failure::new(exit, anyhow!("call {call} {problem}\nNothing was sent."))
 }
