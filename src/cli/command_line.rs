@@ -90,7 +90,10 @@ impl CommandLine {
             (Some(command), None) if server == ServerArguments::default() && display == DisplayArguments::default() => {
                 Ok(command)
             }
-            (Some(_), _) => wrong(ErrorKind::ArgumentConflict, "put what belongs to the subcommand behind its name"),
+            (Some(_), _) => wrong(
+                ErrorKind::ArgumentConflict,
+                "put what belongs to the subcommand behind its name, such as relay-console get RUN_ID --profile NAME",
+            ),
         }
     }
 }

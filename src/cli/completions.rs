@@ -11,11 +11,12 @@ use crate::cli::output;
 
 /// `completions`
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(
-    after_help = "bash:  relay-console completions bash > ~/.local/share/bash-completion/completions/relay-console\n\
-                        zsh:   relay-console completions zsh > a directory of $fpath, as _relay-console\n\
-                        fish:  relay-console completions fish > ~/.config/fish/completions/relay-console.fish"
-)]
+#[command(after_help = "bash:\n  mkdir -p ~/.local/share/bash-completion/completions\n  \
+                  relay-console completions bash > ~/.local/share/bash-completion/completions/relay-console\n\
+                  zsh, into a directory of $fpath:\n  \
+                  relay-console completions zsh > _relay-console\n\
+                  fish:\n  mkdir -p ~/.config/fish/completions\n  \
+                  relay-console completions fish > ~/.config/fish/completions/relay-console.fish")]
 pub struct CompletionsArguments {
     /// Which shell
     #[arg(value_enum)]

@@ -12,7 +12,7 @@
 //! | 7 | network or server trouble, an outcome that is unknown included |
 //! | 8 | the stream broke its protocol, a wrong content type included |
 //! | 9 | a limit given on the command line was reached |
-//! | 10 | the run waits for an answer |
+//! | 10 | the run waits for an answer; only from `watch --exit-on-wait` |
 //! | 70 | an internal error |
 //! | 129, 130, 143 | ended by SIGHUP, SIGINT, SIGTERM |
 
@@ -92,7 +92,7 @@ pub const MEANINGS: [(&str, &str); 13] = [
     ("7", "network or server trouble, an outcome that is unknown included"),
     ("8", "the stream broke its protocol, a wrong content type included"),
     ("9", "a limit given on the command line was reached"),
-    ("10", "the run waits for an answer"),
+    ("10", "the run waits for an answer; only from `watch --exit-on-wait`"),
     ("70", "an internal error"),
     ("129, 130, 143", "ended by SIGHUP, SIGINT, SIGTERM"),
 ];

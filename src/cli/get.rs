@@ -88,7 +88,8 @@ fn one_output(run: &RunSnapshot, name: &str) -> Result<(), Failure> {
     let outputs = run.outputs.as_ref();
     let Some(value) = outputs.and_then(|outputs| outputs.get(name)) else {
         let names: Vec<&str> = outputs.into_iter().flat_map(IndexMap::keys).map(String::as_str).collect();
-        let known = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+        let known =
+            if names.is_empty() { "it has none so far".to_owned() } else { format!("it has {}", names.join(", ")) };
         let (run_id, status) = (run.run_id, &run.status);
         return Err(Failure::new(Exit::NotFound, anyhow!("the run {run_id} ({status}) has no output {name}: {known}")));
     };

@@ -67,7 +67,7 @@ pub struct StartArguments {
     /// Ask for every model's text while it is written
     #[arg(long, conflicts_with = "no_stream")]
     pub stream: bool,
-    /// Say that no text is to be streamed; servers take that as leaving it to the spec
+    /// Send stream: false, which servers take as leaving it to the spec
     #[arg(long)]
     pub no_stream: bool,
     /// Create one run under this key, however often it is asked for [default: a fresh one]
@@ -76,7 +76,7 @@ pub struct StartArguments {
     /// Print the server's answer and leave; without this the run is followed
     #[arg(long)]
     pub detach: bool,
-    /// As for every command; what --detach prints is JSON already
+    /// Changes nothing: what --detach prints is JSON
     #[arg(long, requires = "detach")]
     pub json: bool,
     /// Which server, and as whom.

@@ -10,7 +10,10 @@ macro_rules! run {
 /// The variables that are read.
 pub(super) const ENVIRONMENT: [(&str, &str); 9] = [
     ("MODELRELAY_API_KEY", "The secret key (mr_sk_…). A key in --api-key-file is before it, a profile's after it."),
-    ("MODELRELAY_TOKEN", "A customer's or an account's token, used where there is no key."),
+    (
+        "MODELRELAY_TOKEN",
+        "A customer's or an account's token, used where neither --api-key-file nor MODELRELAY_API_KEY gives a key.",
+    ),
     ("MODELRELAY_API_BASE_URL", "Where the runs API is. --base-url is before it, a profile's base_url after it."),
     ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "The proxy, unless --no-proxy is given; never for this machine."),
     ("NO_COLOR", "Set to anything: no colours."),

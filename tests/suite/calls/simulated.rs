@@ -133,18 +133,8 @@ fn a_call_that_waits_is_found_by_pending_and_shown_in_full_by_steps() {
     assert!(run_with_steps.contains(&format!("{tool} {call} waiting")), "{run_with_steps}");
 }
 
-/// A workflow that asks its operator twice: for a tool's result, then for a decision.
-const ASKING: &str = r#"{
-  "kind": "workflow", "name": "refund", "model": "claude-sonnet-4-5",
-  "inputs": [{"name": "order", "type": "string", "required": true}],
-  "nodes": [
-    {"id": "look_up", "type": "llm", "user": "Find the payment of {{order}}.", "tool_execution": {"mode": "client"},
-     "tools": [{"type": "function", "function": {"name": "find_payment", "parameters": {"type": "object"}}}]},
-    {"id": "decide", "type": "llm", "user": "Payment: {{look_up}}. Ask.", "tools": ["user_ask"],
-     "tool_execution": {"mode": "client"}}
-  ],
-  "outputs": [{"name": "decision", "from": "decide", "pointer": "/output/0/content/0/text"}]
-}"#;
+/// The README's workflow, which asks its operator twice: for a tool's result, then for a decision.
+const ASKING: &str = include_str!("../../../assets/refund.json");
 
 #[test]
 fn a_script_starts_a_run_waits_for_its_questions_answers_them_and_reads_what_came_out() {
