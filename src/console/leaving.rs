@@ -31,7 +31,12 @@ pub fn summary(app: &App, theme: Theme, command: &[String]) -> Summary {
         cost: app.run.ledger.billed_cents().map(|cents| {
             #[expect(clippy::cast_precision_loss, reason = "cents up to 2^53 are exact")]
             let cents = cents as f64;
-            format::with_sign(&format::billed(cents, app.run.ledger.billed_tokens()))
+            let figure = format::with_sign(&format::billed(cents, app.run.ledger.billed_tokens()));
+            match app.run.ledger.not_yet_billed(&app.identity.prices).0.requests {
+                0 => figure,
+                // What the server has not billed is not nothing.
+                calls => format!("{figure}, {} not yet billed", format::plural(calls, "call")),
+            }
         }),
         waiting: waiting.collect(),
         unsent: unsent.collect(),

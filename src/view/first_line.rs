@@ -152,12 +152,14 @@ fn money(app: &App, theme: Theme) -> Vec<Part> {
     let part = |rank, spans| Part { rank, on_the_right: true, spans, short: None };
     let (tokens, amount) = ledger.not_yet_billed(&app.identity.prices);
     let beyond = (tokens.requests > 0).then(|| format::estimate(&amount)).flatten();
+    let unpriced = (tokens.requests > 0 && beyond.is_none()).then(|| format!("+{} unpriced", tokens.requests));
     match (ledger.billed_cents(), beyond) {
         #[expect(clippy::cast_precision_loss, reason = "cents of a run stay far below 2^53")]
         (Some(cents), beyond) => {
             let figure = format::with_sign(&format::billed(cents as f64, ledger.billed_tokens()));
             let mut parts = vec![part(0, vec![Span::styled(figure, strong)])];
-            parts.extend(beyond.map(|beyond| part(7, vec![Span::raw(format!("+{beyond}"))])));
+            let beyond = beyond.map(|beyond| format!("+{beyond}")).or(unpriced);
+            parts.extend(beyond.map(|beyond| part(7, vec![Span::raw(beyond)])));
             parts
         }
         (None, Some(beyond)) => vec![part(0, vec![Span::styled(format::with_sign(&beyond), strong)])],
