@@ -397,8 +397,13 @@ fn readable(answer: Result<Reply<RunSnapshot>, Error>) -> Result<Option<Reply<Ru
 async fn probe<S: Source>(source: Arc<S>, run_id: RunId, query: EventsQuery, quiet: Duration) -> Probed {
     let look = async {
         let mut stream = source.events(EventsQuery { limit: 1, include_output: false, ..query }).await?;
-        // A server that keeps the answer open has nothing either.
-        while let Ok(Some(item)) = tokio::time::timeout(quiet, stream.next()).await {
+        // A server that keeps the answer open has nothing either. A keepalive says nothing of that, as an event may
+        // stand behind it, and does not put off the end, as they may come for ever.
+        let mut quiet_at = Instant::now() + quiet;
+        while let Ok(Some(item)) = tokio::time::timeout_at(quiet_at, stream.next()).await {
+            if !matches!(item, Ok(StreamItem::Keepalive)) {
+                quiet_at = Instant::now() + quiet;
+            }
             match item {
                 Ok(StreamItem::Event { event, .. }) if event.seq > query.after_seq && event.run_id == run_id => {
                     return Ok(Probed::More);
@@ -407,7 +412,6 @@ async fn probe<S: Source>(source: Arc<S>, run_id: RunId, query: EventsQuery, qui
                     return Ok(Probed::More);
                 }
                 Err(StreamError::Transport(error)) => return Err(Error::Transport(error)),
-                Ok(StreamItem::Keepalive) => break,
                 _ => {}
             }
         }

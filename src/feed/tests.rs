@@ -370,6 +370,24 @@ async fn a_probe_that_brings_an_event_opens_the_stream_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_keepalive_before_the_event_of_a_probe_hides_nothing() {
+    let probe = vec![Keepalive, Pause(Duration::from_secs(1)), Keepalive, Ev(2)];
+    let mut trial = Trial::new(vec![], vec![Ok(vec![Ev(1)]), Ok(vec![Hang]), Ok(probe), Ok(vec![Ev(2)])]);
+    trial.until("stale").await;
+    assert_eq!(trial.until("2").await, ["connecting", "snapshot running", "catching up 0", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_only_keepalives_answer_has_found_nothing_once_the_quiet_time_is_over() {
+    let alive = (0..100).flat_map(|_| [Keepalive, Pause(Duration::from_secs(1))]).collect();
+    let mut trial = Trial::new(vec![], vec![Ok(vec![]), Ok(vec![Hang]), Ok(alive)]);
+    trial.until("stale").await;
+    let stale = Instant::now();
+    assert_eq!(trial.until("live").await, ["snapshot running", "live"]);
+    assert_eq!(stale.elapsed(), Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_that_finds_the_run_ended_opens_the_stream_again_and_ends() {
     let mut trial = Trial::new(
         vec![Ok("running"), Ok("failed"), Ok("failed")],
