@@ -59,7 +59,7 @@ pub struct Sequence {
     /// Events beyond a gap that this history may still fill.
     held: BTreeMap<u64, (Event, Option<Bytes>)>,
     held_bytes: usize,
-    /// Events and rejected places given out since this was last asked.
+    /// Events, and rejected lines in their place, given out since this was last asked.
     given: u64,
     run_ended: bool,
     /// Whether each event's line is given out before it.
@@ -110,7 +110,8 @@ impl Sequence {
         self.last
     }
 
-    /// How many places were filled since this was last asked: events, and rejected lines in their place.
+    /// How many items were given out in a place since this was last asked: events, and rejected lines with their seq.
+    /// A place that a rejected line has claimed earlier is filled without an item, and does not count.
     pub fn take_given(&mut self) -> u64 {
         std::mem::take(&mut self.given)
     }
@@ -216,9 +217,9 @@ impl Sequence {
             Some(seq) if seq == self.last + 1 => {
                 if !self.claims.contains(&seq) {
                     out.push(FeedItem::Rejected(error));
+                    self.given += 1;
                 }
                 self.advance(seq);
-                self.given += 1;
                 self.release(out);
                 Effect::New
             }

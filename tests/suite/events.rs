@@ -196,6 +196,19 @@ fn a_limit_is_kept_by_the_program_where_the_server_does_not_and_the_runs_end_com
     assert_eq!(deaf.run("events", &["--limit", "0"]).code, Some(2));
 }
 
+#[test]
+fn a_limit_is_reached_by_what_is_printed_also_where_an_unreadable_line_comes_again_in_its_place() {
+    let unreadable = || started(3).replace("v2", "v3");
+    let bench = Bench::raw(move |request, _| match (request.line.contains("/events"), after(request)) {
+        (false, _) => snapshot("running"),
+        (true, 0) => lines(&[started(1), unreadable(), started(4)]),
+        (true, 1) => lines(&[started(2), unreadable(), started(4)]),
+        (true, known) => lines(&[started(known + 1)]),
+    });
+    let limited = bench.run("events", &["--limit", "4"]);
+    assert_eq!((limited.code, seqs(&limited.lines())), (Some(8), vec![1, 2, 4, 5]), "{}", limited.stderr);
+}
+
 /// A run with one event, which then is quiet for ever.
 fn quiet() -> Bench {
     Bench::raw(|request, _| match (request.line.contains("/events"), request.line.contains("wait=false")) {

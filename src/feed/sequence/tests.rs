@@ -148,6 +148,7 @@ fn a_rejected_line_behind_a_gap_is_given_out_once_and_is_not_missing() {
         healed.take(seq);
     }
     assert_eq!(healed.given(), "! 1 3");
+    assert_eq!(healed.sequence.take_given(), 2, "the place of the claim was filled without an item");
 }
 
 #[test]
@@ -217,6 +218,9 @@ proptest! {
             }
         }
         let events = trial.out.iter().filter(|item| matches!(item, FeedItem::Event(_))).count() as u64;
+        let in_place =
+            trial.out.iter().filter(|item| matches!(item, FeedItem::Rejected(error) if error.seq.is_some())).count();
+        prop_assert_eq!(trial.sequence.take_given(), events + in_place as u64, "{}", trial.given());
         let last = trial.sequence.last();
         let expected = (1..=last).filter(|seq| !garbles.contains(seq) && !never.contains(seq)).count() as u64;
         prop_assert_eq!(events, expected);

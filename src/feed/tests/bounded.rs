@@ -80,6 +80,18 @@ async fn a_limit_is_asked_for_page_by_page_and_ends_the_feed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_limit_counts_what_was_given_out_and_not_the_place_of_a_line_that_was_given_out_before() {
+    let config = FeedConfig { limit: Some(4), ..FeedConfig::default() };
+    let history = vec![Ev(1), Garbled(3), Ev(4)];
+    let again = vec![Ev(2), Garbled(3), Ev(4)];
+    let mut trial = bounded(config, vec![Ok(history), Ok(again), Ok(vec![Ev(5), Hang])]);
+    let words = all(&mut trial).await;
+    let items: Vec<&String> = words.iter().filter(|word| !word.starts_with(char::is_alphabetic)).collect();
+    assert_eq!(items, ["1 !", "2 4", "5"], "{words:?}");
+    assert_eq!(limits(&trial), [(0, 4), (1, 3), (4, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_page_of_the_live_stream_is_no_outage() {
     let config = FeedConfig { limit: Some(3), ..FeedConfig::default() };
     let mut trial = bounded(config, vec![Ok(vec![Ev(1)]), Ok(vec![Ev(2), Ev(3), Hang])]);
