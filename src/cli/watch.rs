@@ -8,7 +8,10 @@
 //! | `reads` | what is read from the server beside the feed: the bill, and what waits |
 //!
 //! Rules: standard output holds lines of one form only; what happened before the link was live is one line, unless
-//! `--from-start` asks for all of it; whether the run waits is decided by the server's own list, never by history.
+//! `--from-start` asks for all of it; whether the run waits is decided by the server's own list, not by history. Where
+//! that list is refused (401, 403) or not found (404), `--exit-on-wait` ends with the error's code. The one exception
+//! is a server that answers with something else than a list (an unreadable body, another 4xx): the events decide then,
+//! and the log says why.
 
 mod change;
 mod changes;

@@ -218,21 +218,49 @@ fn a_run_that_waits_ends_it_with_the_command_that_answers() {
     assert!(lines.last().unwrap().ends_with(&command), "{lines:?}");
 }
 
-#[test]
-fn the_command_that_answers_is_one_also_for_a_call_whose_id_begins_with_a_hyphen() {
-    let bench = Bench::raw(move |request, _| match request.line.as_str() {
-        // A server that cannot list them leaves the events to go by.
-        line if line.contains("/pending-tools") => answer(404, &[], ""),
+/// A server with a waiting call, whose list of the calls that wait is answered so.
+fn waiting_whose_list_is(list: impl Fn() -> Vec<Act> + Send + Sync + 'static) -> Bench {
+    Bench::raw(move |request, _| match request.line.as_str() {
+        line if line.contains("/pending-tools") => list(),
         line if !line.contains("/events") => snapshot("waiting"),
         line => {
-            let events = [started(1), waiting(2).replace("c 1", "-c1")];
-            let behind = behind(&events, request);
+            let behind = behind(&[started(1), waiting(2).replace("c 1", "-c1")], request);
             if line.contains("wait=false") { lines(&behind) } else { open(&behind) }
         }
+    })
+}
+
+#[test]
+fn the_command_that_answers_is_one_also_for_a_call_whose_id_begins_with_a_hyphen() {
+    let bench = waiting_whose_list_is(|| {
+        let calls = r#"[{"tool_call":{"id":"-c1","name":"roll_back","arguments":"{}"}}]"#;
+        let step = format!(r#"{{"node_id":"n",{STEP},"tool_calls":{calls}}}"#);
+        json(&format!(r#"{{"run_id":"{RUN}","pending":[{step}]}}"#))
     });
     let waits = bench.run("watch", &["--exit-on-wait"]);
     assert_eq!(waits.code, Some(10), "{}", waits.text());
     assert!(waits.lines().last().unwrap().ends_with("--call=-c1 --output TEXT"), "{}", waits.text());
+}
+
+#[test]
+fn a_list_of_what_waits_that_is_refused_or_not_found_ends_it_with_that_code() {
+    for (status, code) in [(401, 4), (403, 4), (404, 5)] {
+        let bench = waiting_whose_list_is(move || answer(status, &[], ""));
+        let watched = bench.run("watch", &["--exit-on-wait"]);
+        assert_eq!(watched.code, Some(code), "{}", watched.text());
+        assert!(!watched.text().contains("answer with:"), "{}", watched.text());
+        for phrase in ["what waits in", &status.to_string()] {
+            assert!(watched.stderr.contains(phrase), "{phrase:?} is not in {}", watched.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_cannot_list_what_waits_leaves_the_events_to_go_by() {
+    let bench = waiting_whose_list_is(|| answer(200, &["content-type: text/html"], "<p>Hello</p>"));
+    let watched = bench.run("watch", &["--exit-on-wait"]);
+    assert_eq!(watched.code, Some(10), "{}", watched.stderr);
+    assert!(watched.lines().last().unwrap().contains("answer with:"), "{}", watched.text());
 }
 
 #[test]

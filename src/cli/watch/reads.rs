@@ -1,7 +1,7 @@
 //! What `watch` reads from the server beside the feed: the bill, and the calls that wait.
 //!
-//! Rules: each is read at most once at a time and not too often; an answer that cannot be had is no failure of the
-//! command, because the feed tells of the link.
+//! Rules: each is read at most once at a time and not too often; an answer that cannot be had is no failure here: the
+//! feed tells of the link, and the watcher decides what a refusal means.
 
 use std::time::Duration;
 

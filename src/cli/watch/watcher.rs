@@ -20,8 +20,8 @@ use super::changes::standing_changes;
 use super::changes::waits;
 use super::reads::Read;
 use super::reads::Reads;
-use crate::api::client::{Client, Reply};
-use crate::api::error::Error;
+use crate::api::client::Reply;
+use crate::api::error::{Class, Error};
 use crate::api::event::{Event, EventBody};
 use crate::api::run::{RunSnapshot, RunStatus};
 use crate::api::tool::PendingTools;
@@ -50,8 +50,7 @@ enum Told {
 /// Watches one run.
 pub(super) struct Watcher<'a> {
     arguments: &'a WatchArguments,
-    client: Client,
-    label: String,
+    remote: Remote,
     run: Run,
     link: Link,
     told: Told,
@@ -70,12 +69,10 @@ pub(super) struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     pub(super) fn new(arguments: &'a WatchArguments, remote: Remote) -> Self {
-        let Remote { client, label, .. } = remote;
         Self {
             arguments,
-            reads: Reads::new(client.clone(), arguments.run_id),
-            client,
-            label,
+            reads: Reads::new(remote.client.clone(), arguments.run_id),
+            remote,
             run: Run::new(arguments.run_id),
             link: Link::new(Patience::Endless),
             told: Told::Nothing,
@@ -91,13 +88,13 @@ impl<'a> Watcher<'a> {
     pub(super) async fn run(mut self, resumed: &Notify) -> Result<Exit, Failure> {
         let (tx, mut rx) = mpsc::channel(FEED_CHANNEL);
         let config = FeedConfig { include_output: false, ..FeedConfig::default() };
-        let feed = Feed::spawn(self.client.clone().into(), self.arguments.run_id, config, tx);
+        let feed = Feed::spawn(self.remote.client.clone().into(), self.arguments.run_id, config, tx);
         let mut beat = self.arguments.heartbeat().map(|every| {
             let mut beat = tokio::time::interval_at(Instant::now() + every, every);
             beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
             beat
         });
-        self.tell_now(Kind::Link, format!("connecting to {}", brief(&self.label)))?;
+        self.tell_now(Kind::Link, format!("connecting to {}", brief(&self.remote.label)))?;
         let ended = loop {
             self.lines.flush().await?;
             let silent = self.silent;
@@ -336,6 +333,9 @@ impl<'a> Watcher<'a> {
             }
             Ok(_) => return Ok(None),
             Err(error) if error.is_retryable() => return Ok(None),
+            Err(error) if self.arguments.exit_on_wait && is_final(&error) => {
+                return Err(self.remote.read_failure("what waits in", &self.arguments.run_id, &error));
+            }
             // A server that cannot list them leaves only the events to go by.
             Err(error) => tracing::warn!(%error, "the waiting calls cannot be read"),
         }
@@ -365,6 +365,12 @@ impl<'a> Watcher<'a> {
         let words = [&["answer", &run_id][..], &call, &[option, value]].concat();
         format!("answer with: {}", self.arguments.server.command(&words))
     }
+}
+
+/// Whether the server says that the list is not for this key, or that there is no such run: history cannot stand in for
+/// that.
+fn is_final(error: &Error) -> bool {
+    matches!(error.class(), Class::Unauthorized | Class::NotFound)
 }
 
 /// Since when the link is silent, once it has been in doubt for long enough.
