@@ -222,6 +222,7 @@ fn a_run_that_waits_ends_it_with_the_command_that_answers() {
 fn waiting_whose_list_is(list: impl Fn() -> Vec<Act> + Send + Sync + 'static) -> Bench {
     Bench::raw(move |request, _| match request.line.as_str() {
         line if line.contains("/pending-tools") => list(),
+        line if line.contains("/tool-results") => json(r#"{"accepted":1,"status":"running"}"#),
         line if !line.contains("/events") => snapshot("waiting"),
         line => {
             let behind = behind(&[started(1), waiting(2).replace("c 1", "-c1")], request);
@@ -239,7 +240,9 @@ fn the_command_that_answers_is_one_also_for_a_call_whose_id_begins_with_a_hyphen
     });
     let waits = bench.run("watch", &["--exit-on-wait"]);
     assert_eq!(waits.code, Some(10), "{}", waits.text());
-    assert!(waits.lines().last().unwrap().ends_with("--call=-c1 --output TEXT"), "{}", waits.text());
+    assert!(waits.lines().last().unwrap().ends_with("--call -c1 --output TEXT"), "{}", waits.text());
+    let answered = bench.run("answer", &["--call", "-c1", "--output", "TEXT"]);
+    assert_eq!(answered.code, Some(0), "the words are read as they are meant: {}", answered.stderr);
 }
 
 #[test]

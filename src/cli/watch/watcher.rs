@@ -358,11 +358,7 @@ impl<'a> Watcher<'a> {
             Some(_) => ("--choice", "LABEL"),
         };
         let run_id = self.arguments.run_id.to_string();
-        // As a word of its own an id that begins with a hyphen would be read as an option.
-        let named = [format!("--call={id}")];
-        let call: Vec<&str> =
-            if id.starts_with('-') { named.iter().map(String::as_str).collect() } else { vec!["--call", id] };
-        let words = [&["answer", &run_id][..], &call, &[option, value]].concat();
+        let words = ["answer", &run_id, "--call", id, option, value];
         format!("answer with: {}", self.arguments.server.command(&words))
     }
 }
