@@ -56,7 +56,7 @@ fn render(pending: &PendingTools, columns: Option<usize>) -> String {
 
 /// A question as a person answers it: what is asked, each option, and whether an answer of one's own is taken.
 fn asked(key: &CallKey, question: &Question) -> String {
-    let one_line = |words: &str| text::plain(&words.split_whitespace().collect::<Vec<_>>().join(" "), PLAIN);
+    let one_line = |words: &str| text::plain(&output::one_line(words), PLAIN);
     let call = format!("{} {} {}", key.step.node_id, key.step.step, key.call_id);
     let mut lines = vec![format!("\n{} asks:", one_line(&call))];
     let wording = output::inert_lines(question.question.trim());
