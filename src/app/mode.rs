@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Editor;
 use crate::api::step::StepDetail;
-use crate::api::tool::{CallKey, StepKey};
+use crate::api::tool::{CallKey, StepKey, ToolResult};
 
 /// What is open over the panes. Keys go to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +109,8 @@ pub struct Review {
     pub answering: Answering,
     /// The calls that would be sent.
     pub keys: Vec<CallKey>,
+    /// What would be sent for them, as it is shown: this and nothing else is sent.
+    pub results: Vec<ToolResult>,
     /// Whether all ready calls of the step are meant, not only this one.
     pub together: bool,
     /// When (uptime) it was first drawn as it stands; keys count only a while later.

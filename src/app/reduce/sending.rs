@@ -1,7 +1,7 @@
 //! Review, sending and verdict.
 //!
 //! Rule: a submission is made in one place only ([`send`]), by one key only, in a review that has been on screen as it
-//! stands for [`REVIEW_GUARD`]. A text is dropped only when the server has taken it.
+//! stands for [`REVIEW_GUARD`], and carries what that review shows. A text is dropped only when the server has taken it.
 
 use crossterm::event::KeyEvent;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::answer::Sending;
 use super::super::{Answer, App, Command, Effect, Level, Mode, Pane, REVIEW_GUARD, Review, keys};
 use super::{back_to_browse, rows_of, scrolled_row, settle};
-use crate::api::tool::{CallKey, ToolResultsRequest};
+use crate::api::tool::{CallKey, ToolResult, ToolResultsRequest};
 use crate::submission::{CallVerdict, Intent, Progress, Verdict};
 
 /// `Ctrl-S`: shows what would be sent, or says why nothing can be.
@@ -21,15 +21,11 @@ pub(super) fn review(app: &mut App, out: &mut Vec<Effect>) {
         return;
     }
     settle::save_all(app, out);
+    let keys = vec![key];
+    let results = results_of(app, &keys);
     let Mode::Answering(answering) = std::mem::replace(&mut app.mode, Mode::Browse) else { return };
-    app.mode = Mode::Review(Review {
-        answering,
-        keys: vec![key],
-        together: false,
-        drawn_at: None,
-        swallowed: false,
-        scroll: 0,
-    });
+    app.mode =
+        Mode::Review(Review { answering, keys, results, together: false, drawn_at: None, swallowed: false, scroll: 0 });
 }
 
 /// Whether the answer to a call can be sent now; if not, why, and what to do.
@@ -56,6 +52,12 @@ fn readiness(app: &App, key: &CallKey) -> Result<(), &'static str> {
 /// The ready calls of a step, in the order of the list.
 fn ready_of_step(app: &App, key: &CallKey) -> Vec<CallKey> {
     app.run.pending.of_step(&key.step).map(|call| call.key.clone()).filter(|key| readiness(app, key).is_ok()).collect()
+}
+
+/// What would be sent for calls as everything stands now.
+fn results_of(app: &App, keys: &[CallKey]) -> Vec<ToolResult> {
+    let result = |key| Some(app.answers.get(key)?.to_result(&app.pending(key)?.call, app.question(key)));
+    keys.iter().filter_map(result).collect()
 }
 
 /// Keys in a review. All but `Esc` are swallowed until it has stood for a while; then those that move scroll what does
@@ -103,30 +105,40 @@ fn toggle_together(app: &mut App) {
     let key = review.answering.key.clone();
     let together = !review.together;
     let keys = if together { ready_of_step(app, &key) } else { vec![key] };
+    let results = results_of(app, &keys);
     if let Mode::Review(review) = &mut app.mode {
         (review.together, review.keys) = (together, keys);
-        // What is shown has changed: it has to be read again before it can be sent.
-        (review.drawn_at, review.swallowed, review.scroll) = (None, false, 0);
+        show(review, results);
     }
 }
 
-/// A review holds only while all of its calls can be sent: called after everything that arrives.
+/// What is shown has changed: it has to be read again before it can be sent.
+fn show(review: &mut Review, results: Vec<ToolResult>) {
+    review.results = results;
+    (review.drawn_at, review.swallowed, review.scroll) = (None, false, 0);
+}
+
+/// A review holds only while all of its calls can be sent, and starts anew when what it shows has changed: called after
+/// everything that arrives.
 pub(super) fn recheck(app: &mut App) {
     let Mode::Review(review) = &app.mode else { return };
     if let Some(why) = review.keys.iter().find_map(|key| readiness(app, key).err()) {
         back_to_answering(app);
         app.notify(Level::Error, format!("not sent: {why}"));
+        return;
+    }
+    let results = results_of(app, &review.keys);
+    if let Mode::Review(review) = &mut app.mode
+        && review.results != results
+    {
+        show(review, results);
+        app.notify(Level::Info, "what would be sent has changed: read it again");
     }
 }
 
 fn send(app: &mut App, out: &mut Vec<Effect>) {
     let Mode::Review(review) = &app.mode else { return };
-    let keys = review.keys.clone();
-    let mut results = Vec::new();
-    for key in &keys {
-        let (Some(call), Some(answer)) = (app.pending(key), app.answers.get(key)) else { return };
-        results.push(answer.to_result(&call.call, call.question.as_ref()));
-    }
+    let (keys, results) = (review.keys.clone(), review.results.clone());
     let Some(first) = keys.first() else { return };
     let intent = Intent {
         request_id: app.fresh_id(),

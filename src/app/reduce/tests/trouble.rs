@@ -178,3 +178,62 @@ fn a_disk_that_refuses_is_asked_again_after_two_seconds_not_all_the_time() {
     }
     assert!((4..=6).contains(&asked), "{asked} times in 10 s");
 }
+
+/// A review that has stood long enough is open: it has to start anew, and then sends `sent`.
+fn starts_anew_and_sends(desk: &mut Desk, sent: &[&str]) {
+    desk.enter();
+    assert_eq!(desk.submitted(), [], "what is shown has changed: it must stand for a while again");
+    assert!(matches!(desk.app.mode, Mode::Review(_)), "{:?}", desk.app.mode);
+    assert!(desk.app.notices.iter().any(|notice| notice.text.contains("read it again")), "{:?}", desk.app.notices);
+    desk.wait(400);
+    desk.enter();
+    let intent = desk.submitted().pop().expect("a submission");
+    let outputs: Vec<_> = intent.request.results.iter().map(|result| result.output.as_str()).collect();
+    assert_eq!(outputs, sent);
+}
+
+#[test]
+fn a_review_of_several_calls_starts_anew_when_the_other_console_has_left_another_text_for_one() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1", "c2"]);
+    let older = theirs(&desk, "older");
+    desk.act(Action::DraftsLoaded { drafts: vec![older], problems: Vec::new() });
+    desk.press('w');
+    desk.press('w');
+    desk.enter();
+    desk.write("mine");
+    desk.ctrl('s');
+    desk.wait(400);
+    desk.press('a');
+    desk.wait(400);
+    take_over(&mut desk, "newer");
+    starts_anew_and_sends(&mut desk, &["newer", "mine"]);
+}
+
+#[test]
+fn a_review_starts_anew_when_its_call_turns_out_to_be_a_question() {
+    let mut desk = Desk::new();
+    desk.calls(9, &["q"]);
+    desk.press('w');
+    desk.enter();
+    desk.write("yes");
+    desk.ctrl('s');
+    desk.wait(400);
+    desk.question("q", &["yes", "no"], true);
+    starts_anew_and_sends(&mut desk, &[r#"{"answer":"yes","is_freeform":false}"#]);
+}
+
+#[test]
+fn a_review_stays_armed_when_what_arrives_changes_nothing_of_what_it_shows() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    desk.press('w');
+    desk.enter();
+    desk.write("mine");
+    desk.ctrl('s');
+    desk.wait(400);
+    desk.calls(2, &["c2"]);
+    take_over(&mut desk, "theirs");
+    desk.enter();
+    assert_eq!(desk.submitted().len(), 1);
+}
