@@ -136,17 +136,18 @@ pub(super) fn pasted(app: &mut App, text: &str) {
     }
 }
 
-fn insert(app: &mut App, text: &str) {
+fn insert(app: &mut App, text: &str) -> bool {
     change(app, |answering| match text.chars().next() {
         Some(c) if text.chars().nth(1).is_none() => answering.editor.type_char(c),
         _ => answering.editor.insert(text),
-    });
+    })
 }
 
-/// Does `edit` on the open text and takes its outcome into the draft; false means that the text would be too long.
-fn change(app: &mut App, edit: impl FnOnce(&mut Answering) -> bool) {
+/// Does `edit` on the open text and takes its outcome into the draft; false from it means that the text would be too
+/// long, which is told. Returns whether the edit was taken: it is not where no text is open, or only in a review.
+fn change(app: &mut App, edit: impl FnOnce(&mut Answering) -> bool) -> bool {
     let now = app.now.uptime;
-    let Mode::Answering(answering) = &mut app.mode else { return };
+    let Mode::Answering(answering) = &mut app.mode else { return false };
     let taken = edit(answering);
     if let Some(answer) = app.answers.get_mut(&answering.key) {
         let text = answering.editor.text();
@@ -162,6 +163,7 @@ fn change(app: &mut App, edit: impl FnOnce(&mut Answering) -> bool) {
             "too long to edit here (over 512 KiB): nothing was inserted. Ctrl-X e edits it in $EDITOR",
         );
     }
+    taken
 }
 
 /// One of the editor's own edits. In a question, up and down choose an option while no other text stands.
@@ -200,7 +202,9 @@ fn chosen_option(app: &App, edit: Edit) -> Option<String> {
 fn format_json(app: &mut App) {
     let Some(text) = app.answering().map(|answering| answering.editor.text()) else { return };
     match json::pretty(&text) {
-        Some(indented) => change(app, |answering| answering.editor.replace(&indented)),
+        Some(indented) => {
+            change(app, |answering| answering.editor.replace(&indented));
+        }
         None => app.notify(Level::Info, "not formatted: the text is not JSON"),
     }
 }
@@ -229,11 +233,13 @@ fn earlier_answer(app: &mut App) {
     }
     let at = earlier.map_or(0, |at| (at + 1) % results.len());
     let (text, count) = (results[at].output.clone(), results.len());
-    change(app, |answering| {
+    let taken = change(app, |answering| {
         answering.earlier = Some(at);
         answering.editor.replace(&text)
     });
-    app.notify(Level::Info, format!("earlier result {} of {count}; Ctrl-_ takes it back", at + 1));
+    if taken {
+        app.notify(Level::Info, format!("earlier result {} of {count}; Ctrl-_ takes it back", at + 1));
+    }
 }
 
 fn set_side(app: &mut App, to: Side) {
@@ -266,13 +272,21 @@ fn leave(app: &mut App, out: &mut Vec<Effect>) {
 }
 
 pub(super) fn file_read(app: &mut App, key: &CallKey, path: &Path, result: Result<String, String>) {
-    match result {
-        Ok(text) if app.answering().is_some_and(|answering| answering.key == *key) => {
-            insert(app, &text);
-            app.notify(Level::Info, format!("inserted {}, {} bytes", path.display(), text.len()));
-        }
-        Ok(_) => app.notify(Level::Info, format!("{} was not inserted: its answer was left", path.display())),
-        Err(why) => app.notify(Level::Error, format!("{} was not inserted: {why}", path.display())),
+    let path = path.display();
+    let text = match result {
+        Ok(text) => text,
+        Err(why) => return app.notify(Level::Error, format!("{path} was not inserted: {why}")),
+    };
+    if app.answering().is_none_or(|answering| answering.key != *key) {
+        app.notify(Level::Info, format!("{path} was not inserted: its answer was left"));
+    } else if matches!(app.mode, Mode::Review(_)) {
+        // What is reviewed is not changed by what comes late.
+        app.notify(
+            Level::Error,
+            format!("{path} was not inserted: its answer is in review. Esc, then insert it again"),
+        );
+    } else if insert(app, &text) {
+        app.notify(Level::Info, format!("inserted {path}, {} bytes", text.len()));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::desk::Desk;
+use super::desk::{Desk, REQUEST};
 use crossterm::event::KeyCode;
 
 use crate::api::error::Class;
@@ -236,4 +236,45 @@ fn a_review_stays_armed_when_what_arrives_changes_nothing_of_what_it_shows() {
     take_over(&mut desk, "theirs");
     desk.enter();
     assert_eq!(desk.submitted().len(), 1);
+}
+
+fn file_read(desk: &mut Desk, text: &str) {
+    let (key, path) = (desk.first_call(), "answer.json".into());
+    desk.act(Action::FileRead { key, path, result: Ok(text.to_owned()) });
+}
+
+#[test]
+fn a_file_is_called_inserted_only_where_it_was() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    desk.press('w');
+    desk.enter();
+    file_read(&mut desk, "[1]");
+    assert_eq!((desk.open_text().as_str(), desk.said().as_str()), ("[1]", "inserted answer.json, 3 bytes"));
+    desk.ctrl('s');
+    file_read(&mut desk, "[2]");
+    assert!(desk.said().starts_with("answer.json was not inserted: its answer is in review"), "{}", desk.said());
+    desk.esc();
+    file_read(&mut desk, &"x".repeat(crate::app::editor::MAX_BYTES));
+    assert!(desk.said().contains("nothing was inserted"), "{}", desk.said());
+    assert_eq!(desk.open_text(), "[1]");
+    desk.esc();
+    file_read(&mut desk, "[3]");
+    assert_eq!(desk.said(), "answer.json was not inserted: its answer was left");
+}
+
+#[test]
+fn an_earlier_result_that_is_too_long_to_edit_is_not_said_to_be_there() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c0"]);
+    let output = "x".repeat(crate::app::editor::MAX_BYTES + 1);
+    desk.event(&format!(
+        r#""type":"node_tool_result","node_id":"a","tool_result":{{"step":1,"request_id":"{REQUEST}","tool_call":{{"id":"c0","name":"look"}},"output":"{output}"}}"#
+    ));
+    desk.calls(2, &["c1"]);
+    desk.press('w');
+    desk.enter();
+    desk.ctrl('x');
+    desk.press('r');
+    assert!(desk.said().contains("nothing was inserted"), "{}", desk.said());
 }
