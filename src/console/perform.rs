@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::drafts::{self, DiskJob};
 use super::external_editor;
 use crate::api::client::{ClientSource, EventsQuery, StreamItem};
+use crate::api::error::{Error, StreamError};
 use crate::api::ids::RunId;
 use crate::api::step::{RunSteps, StepDetail};
 use crate::api::tool::{CallKey, StepKey};
@@ -24,6 +25,8 @@ use crate::submission::{self, CallVerdict, Verdict};
 const DISK_QUEUE: usize = 256;
 /// How long a flush that finds the queue full waits before it asks again.
 const QUEUE_FULL: Duration = Duration::from_millis(10);
+/// How long one event is waited for: a server that only says that it is alive would be waited for without an end.
+const EVENT_READ: Duration = Duration::from_secs(60);
 /// How long leaving waits for the disk.
 const LAST_SAVES: Duration = Duration::from_secs(2);
 
@@ -198,17 +201,31 @@ fn not_sent(intent: &submission::Intent, why: &str) -> Verdict {
 
 /// One event's line as the server has it.
 async fn event_line(clients: &ClientSource, run_id: RunId, seq: u64, include_output: bool) -> Result<String, String> {
-    let query = EventsQuery { after_seq: seq - 1, limit: 1, wait: false, include_output };
-    let mut stream =
-        async { clients.client()?.events(&run_id, &query).await }.await.map_err(|error| error.to_string())?;
-    while let Some(item) = stream.next().await {
-        match item {
-            Ok(StreamItem::Event { line, .. }) => return Ok(String::from_utf8_lossy(&line).into_owned()),
-            Ok(StreamItem::Keepalive | StreamItem::Partial) => {}
-            Err(error) => return Err(error.to_string()),
+    let query = EventsQuery { after_seq: seq.saturating_sub(1), limit: 1, wait: false, include_output };
+    line_of(async { clients.client()?.events(&run_id, &query).await }, run_id, seq).await
+}
+
+/// The line of the event `seq` of the run in a stream that is to be opened; others in it are not taken for it.
+async fn line_of<S>(open: impl Future<Output = Result<S, Error>>, run_id: RunId, seq: u64) -> Result<String, String>
+where
+    S: Stream<Item = Result<StreamItem, StreamError>> + Unpin,
+{
+    let found = async {
+        let mut stream = open.await.map_err(|error| error.to_string())?;
+        while let Some(item) = stream.next().await {
+            if let StreamItem::Event { event, line } = item.map_err(|error| error.to_string())?
+                && (event.run_id, event.seq) == (run_id, seq)
+            {
+                return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
+            }
         }
+        Ok(None)
+    };
+    match tokio::time::timeout(EVENT_READ, found).await {
+        Ok(Ok(line)) => line.ok_or_else(|| format!("the server sent no event {seq}")),
+        Ok(Err(why)) => Err(why),
+        Err(_) => Err(format!("the server sent no event {seq} within {} seconds", EVENT_READ.as_secs())),
     }
-    Err(format!("the server sent no event {seq}"))
 }
 
 /// The step of a key; a server may leave a step's request id out.
@@ -242,7 +259,10 @@ fn read_text(path: &Path) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::stream;
+
     use super::*;
+    use crate::api::event::{Decoded, decode};
 
     #[test]
     fn of_two_attempts_at_a_step_the_one_with_its_request_is_taken() {
@@ -261,6 +281,38 @@ mod tests {
         assert_eq!(step_of(steps(), &key("a", 1)).unwrap().request_id, Some(first.parse().unwrap()));
         assert_eq!(step_of(steps(), &key("b", 1)).unwrap().request_id, None, "a server that names no request");
         assert!(step_of(steps(), &key("a", 2)).unwrap_err().contains("step 2 of a"));
+    }
+
+    const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
+    const OTHER_RUN: &str = "550e8400-e29b-41d4-a716-44665544000f";
+
+    fn event(run: &str, seq: u64) -> Result<StreamItem, StreamError> {
+        let line = format!(
+            r#"{{"envelope_version":"v2","run_id":"{run}","seq":{seq},"ts":"2026-11-22T10:00:00Z","type":"run_started","plan_hash":"aa"}}"#
+        );
+        let Decoded::Event(event) = decode(line.as_bytes()).unwrap() else { panic!("{line}") };
+        Ok(StreamItem::Event { event, line: line.into() })
+    }
+
+    #[tokio::test]
+    async fn only_the_event_of_this_run_and_this_seq_is_shown_as_it() {
+        let read = async |items: Vec<_>| line_of(async { Ok(stream::iter(items)) }, RUN.parse().unwrap(), 7).await;
+        let line = read(vec![Ok(StreamItem::Keepalive), event(RUN, 6), event(OTHER_RUN, 7), event(RUN, 7)]).await;
+        assert!(line.as_ref().is_ok_and(|line| line.contains(RUN) && line.contains(r#""seq":7"#)), "{line:?}");
+        let line = read(vec![event(RUN, 8), event(OTHER_RUN, 7)]).await;
+        assert_eq!(line, Err("the server sent no event 7".to_owned()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_is_not_waited_for_without_an_end() {
+        let alive = stream::repeat_with(|| Ok(StreamItem::Keepalive));
+        let alive = alive.then(|item| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            item
+        });
+        let read = line_of(async { Ok(Box::pin(alive)) }, RUN.parse().unwrap(), 7);
+        let line = tokio::time::timeout(Duration::from_hours(1), read).await.expect("an end");
+        assert_eq!(line, Err("the server sent no event 7 within 60 seconds".to_owned()));
     }
 
     #[cfg(unix)]
