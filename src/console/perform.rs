@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
 
 use super::drafts::{self, DiskJob};
 use super::external_editor;
@@ -21,9 +22,10 @@ use crate::app::{Action, Effect, editor};
 use crate::store::StateDir;
 use crate::submission::{self, CallVerdict, Verdict};
 
-/// Jobs that may wait for the disk; a full queue is told as a draft that was not saved, and is tried again.
+/// Jobs that may wait for the disk; a full queue is told as a draft that was not saved, and is tried again. That a
+/// draft was accepted is not told again: it waits for its place.
 const DISK_QUEUE: usize = 256;
-/// How long a flush that finds the queue full waits before it asks again.
+/// How long a job that finds the queue full waits before it asks again.
 const QUEUE_FULL: Duration = Duration::from_millis(10);
 /// How long one event is waited for: a server that only says that it is alive would be waited for without an end.
 const EVENT_READ: Duration = Duration::from_secs(60);
@@ -37,6 +39,8 @@ pub struct Performer {
     include_output: bool,
     outcomes: mpsc::Sender<Action>,
     disk: SyncSender<DiskJob>,
+    /// Jobs that found the queue full and wait for a place.
+    late: TaskTracker,
     drafts_dir: Option<std::path::PathBuf>,
 }
 
@@ -55,7 +59,7 @@ impl Performer {
         let told = outcomes.clone();
         // Without the thread every save is told as failed, since its queue is closed.
         let _ = std::thread::Builder::new().name("drafts".into()).spawn(move || drafts::keep(state, &jobs, &told));
-        Self { run_id, clients, include_output, outcomes, disk, drafts_dir }
+        Self { run_id, clients, include_output, outcomes, disk, late: TaskTracker::new(), drafts_dir }
     }
 
     /// Performs an effect that is not the loop's own; others do nothing.
@@ -73,7 +77,7 @@ impl Performer {
                     self.tell(Action::DraftSaved { key, result: Err("the disk does not keep up".into()) });
                 }
             }
-            Effect::EndDraft { key } => drop(self.disk.try_send(DiskJob::End(key))),
+            Effect::EndDraft { key } => self.end_draft(key),
             Effect::ReadFile { key, path } => {
                 let outcomes = self.outcomes.clone();
                 tokio::task::spawn_blocking(move || {
@@ -98,11 +102,9 @@ impl Performer {
     pub async fn flush(&self) {
         let (done, wait) = oneshot::channel();
         let flushed = async {
-            let mut job = DiskJob::Flush(done);
-            while let Err(TrySendError::Full(refused)) = self.disk.try_send(job) {
-                job = refused;
-                tokio::time::sleep(QUEUE_FULL).await;
-            }
+            self.late.close();
+            self.late.wait().await;
+            queue(&self.disk, DiskJob::Flush(done)).await;
             let _ = wait.await;
         };
         let _ = tokio::time::timeout(LAST_SAVES, flushed).await;
@@ -118,6 +120,14 @@ impl Performer {
                 let _ = told.send(());
             });
             let _ = heard.recv_timeout(LAST_SAVES);
+        }
+    }
+
+    /// A draft that was accepted and stayed on disk would come back as unsent.
+    fn end_draft(&self, key: CallKey) {
+        if let Err(TrySendError::Full(job)) = self.disk.try_send(DiskJob::End(key)) {
+            let disk = self.disk.clone();
+            self.late.spawn(async move { queue(&disk, job).await });
         }
     }
 
@@ -189,6 +199,14 @@ impl Performer {
             };
             let _ = outcomes.send(Action::SubmissionEnded { request_id, verdict }).await;
         });
+    }
+}
+
+/// Gives the disk a job, as soon as there is a place for it.
+async fn queue(disk: &SyncSender<DiskJob>, mut job: DiskJob) {
+    while let Err(TrySendError::Full(refused)) = disk.try_send(job) {
+        job = refused;
+        tokio::time::sleep(QUEUE_FULL).await;
     }
 }
 
@@ -313,6 +331,37 @@ mod tests {
         let read = line_of(async { Ok(Box::pin(alive)) }, RUN.parse().unwrap(), 7);
         let line = tokio::time::timeout(Duration::from_hours(1), read).await.expect("an end");
         assert_eq!(line, Err("the server sent no event 7 within 60 seconds".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_accepted_draft_is_ended_also_where_the_disk_does_not_keep_up() {
+        let (disk, jobs) = sync_channel(1);
+        let (outcomes, _actions) = mpsc::channel(1);
+        let clients = ClientSource::new(|| unreachable!("nothing is read"));
+        let late = TaskTracker::new();
+        let (run_id, drafts_dir) = (RUN.parse().unwrap(), None);
+        let performer = Performer { run_id, clients, include_output: false, outcomes, disk, late, drafts_dir };
+        let step = StepKey { node_id: "a".parse().unwrap(), step: 1, request_id: OTHER_RUN.parse().unwrap() };
+        let (first, second) = (step.call(&"c1".parse().unwrap()), step.call(&"c2".parse().unwrap()));
+        performer.perform(Effect::EndDraft { key: first.clone() });
+        performer.perform(Effect::EndDraft { key: second.clone() });
+        let disk = std::thread::spawn(move || {
+            let mut ended = Vec::new();
+            for job in jobs {
+                match job {
+                    DiskJob::End(key) => ended.push(key),
+                    DiskJob::Save(_) => {}
+                    DiskJob::Flush(done) => {
+                        let _ = done.send(());
+                        break;
+                    }
+                }
+            }
+            ended
+        });
+        performer.flush().await;
+        drop(performer);
+        assert_eq!(disk.join().unwrap(), [first, second], "before the flush, which leaving waits for");
     }
 
     #[cfg(unix)]
