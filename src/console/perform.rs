@@ -304,18 +304,21 @@ mod tests {
     const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
     const OTHER_RUN: &str = "550e8400-e29b-41d4-a716-44665544000f";
 
-    fn event(run: &str, seq: u64) -> Result<StreamItem, StreamError> {
+    fn event(run: &str, seq: u64) -> StreamItem {
         let line = format!(
             r#"{{"envelope_version":"v2","run_id":"{run}","seq":{seq},"ts":"2026-11-22T10:00:00Z","type":"run_started","plan_hash":"aa"}}"#
         );
         let Decoded::Event(event) = decode(line.as_bytes()).unwrap() else { panic!("{line}") };
-        Ok(StreamItem::Event { event, line: line.into() })
+        StreamItem::Event { event, line: line.into() }
     }
 
     #[tokio::test]
     async fn only_the_event_of_this_run_and_this_seq_is_shown_as_it() {
-        let read = async |items: Vec<_>| line_of(async { Ok(stream::iter(items)) }, RUN.parse().unwrap(), 7).await;
-        let line = read(vec![Ok(StreamItem::Keepalive), event(RUN, 6), event(OTHER_RUN, 7), event(RUN, 7)]).await;
+        let read = async |items: Vec<_>| {
+            let items = stream::iter(items.into_iter().map(Ok));
+            line_of(async { Ok(items) }, RUN.parse().unwrap(), 7).await
+        };
+        let line = read(vec![StreamItem::Keepalive, event(RUN, 6), event(OTHER_RUN, 7), event(RUN, 7)]).await;
         assert!(line.as_ref().is_ok_and(|line| line.contains(RUN) && line.contains(r#""seq":7"#)), "{line:?}");
         let line = read(vec![event(RUN, 8), event(OTHER_RUN, 7)]).await;
         assert_eq!(line, Err("the server sent no event 7".to_owned()));
