@@ -12,6 +12,9 @@ use super::{back_to_browse, rows_of, scrolled_row, settle};
 use crate::api::tool::{CallKey, ToolResult, ToolResultsRequest};
 use crate::submission::{CallVerdict, Intent, Progress, Verdict};
 
+/// How much (characters) of another's answer is told: a notice is one line.
+const OTHERS_OUTPUT: usize = 80;
+
 /// `Ctrl-S`: shows what would be sent, or says why nothing can be.
 pub(super) fn review(app: &mut App, out: &mut Vec<Effect>) {
     let Mode::Answering(answering) = &app.mode else { return };
@@ -191,20 +194,16 @@ fn in_words(app: &App, verdict: &Verdict) -> (Level, String) {
     let (accepted, sent) = (verdict.accepted(), verdict.calls.len());
     let status = verdict.status.clone().or_else(|| app.run.status());
     let status = status.map(|status| format!("; the run is {status}")).unwrap_or_default();
-    if accepted == sent {
+    let Some(other) = verdict.calls.iter().map(|(_, call)| call).find(|call| **call != CallVerdict::Accepted) else {
         return (Level::Good, format!("accepted {accepted} of {sent}{status}"));
-    }
-    let other = verdict.calls.iter().map(|(_, call)| call).find(|call| **call != CallVerdict::Accepted);
+    };
+    let cut = |text: &String| text.chars().take(OTHERS_OUTPUT).collect();
     let why = match other {
-        Some(CallVerdict::Superseded { output, error }) => {
-            let won = error.as_deref().map_or_else(|| output.clone(), |error| format!("error: {error}"));
-            let won: String = won.chars().take(80).collect();
-            format!("another answer was taken first: {won}")
+        CallVerdict::Superseded { output, error } => {
+            CallVerdict::Superseded { output: cut(output), error: error.as_ref().map(cut) }.to_string()
         }
-        Some(CallVerdict::StillPending { why }) => format!("not taken, still waiting, safe to send again: {why}"),
-        Some(CallVerdict::Refused { why }) => format!("refused: {why}"),
-        Some(CallVerdict::Unknown { why }) => format!("outcome unknown: {why}; r looks again"),
-        Some(CallVerdict::Accepted) | None => String::new(),
+        CallVerdict::Unknown { .. } => format!("{other}; r looks again"),
+        other => other.to_string(),
     };
     let request = verdict.server_request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
     (Level::Error, format!("accepted {accepted} of {sent}{status}; {why}. Your text is kept{request}"))

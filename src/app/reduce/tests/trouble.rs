@@ -9,6 +9,7 @@ use crate::api::error::Class;
 use crate::app::{Action, Effect, Level, Measured, Mode, Pane};
 use crate::feed::LinkState;
 use crate::store::Draft;
+use crate::submission::CallVerdict;
 
 fn retrying() -> LinkState {
     LinkState::Retrying {
@@ -277,4 +278,29 @@ fn an_earlier_result_that_is_too_long_to_edit_is_not_said_to_be_there() {
     desk.ctrl('x');
     desk.press('r');
     assert!(desk.said().contains("nothing was inserted"), "{}", desk.said());
+}
+
+#[test]
+fn a_verdict_is_told_in_the_words_of_the_command_line_and_what_another_sent_is_cut() {
+    let long = "x".repeat(200);
+    let refused = CallVerdict::Refused { why: "400".into() };
+    let unknown = CallVerdict::Unknown { why: "no network".into() };
+    for (verdict, told) in [
+        (refused.clone(), refused.to_string()),
+        (unknown.clone(), format!("{unknown}; r looks again")),
+        (
+            CallVerdict::Superseded { output: String::new(), error: Some(long.clone()) },
+            format!("another answer was taken first, an error: {}", &long[..80]),
+        ),
+        (
+            CallVerdict::Superseded { output: long.clone(), error: None },
+            format!("another answer was taken first: {}", &long[..80]),
+        ),
+    ] {
+        let mut desk = Desk::new();
+        desk.calls(1, &["c1"]);
+        let intent = desk.answer("mine");
+        desk.verdict(&intent, &verdict);
+        assert_eq!(desk.said(), format!("accepted 0 of 1; the run is running; {told}. Your text is kept"));
+    }
 }
