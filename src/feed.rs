@@ -190,7 +190,8 @@ pub enum LinkState {
     },
     /// The run has ended and every event of it was read.
     Ended,
-    /// The server refuses (401, 403, 404): nothing more comes until the operator asks again.
+    /// The server refuses (401, 403, 404, and any other 4xx that trying again would not help), or a setting is missing or
+    /// wrong: nothing more comes until the operator asks again.
     Refused {
         /// Why, in words; not yet inert.
         cause: String,
