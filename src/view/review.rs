@@ -23,7 +23,7 @@ use super::cache::{Cache, What};
 use super::pane::{self, Pane};
 use super::theme::{Role, Sign, Theme};
 use super::{format, text};
-use crate::api::tool::CallKey;
+use crate::api::tool::{CallKey, ToolResult};
 use crate::app::{Answer, App, Check, Layout, REVIEW_GUARD, Review, inert, keys};
 
 /// Draws the review; returns the rows of its text.
@@ -42,8 +42,9 @@ pub(super) fn render(
     let columns = pane::text_columns(area);
     let mut blocks = vec![Block::Made(head(app, review, theme, columns))];
     for (at, key) in review.keys.iter().enumerate() {
-        let Some(answer) = app.answers.get(key) else { continue };
-        blocks.extend(call_blocks(app, key, answer, (at, review.keys.len()), theme, columns, cache));
+        let result = review.results.iter().find(|result| result.tool_call.id == key.call_id);
+        let Some((answer, result)) = app.answers.get(key).zip(result) else { continue };
+        blocks.extend(call_blocks(app, key, (answer, result), (at, review.keys.len()), theme, columns, cache));
     }
     let (total, height) = (blocks::total(&blocks), layout.review_height());
     let first = review.scroll.min(total.saturating_sub(height));
@@ -83,17 +84,14 @@ fn head(app: &App, review: &Review, theme: Theme, columns: usize) -> Vec<Line<'s
 fn call_blocks(
     app: &App,
     key: &CallKey,
-    answer: &Answer,
+    (answer, result): (&Answer, &ToolResult),
     (at, of): (usize, usize),
     theme: Theme,
     columns: usize,
     cache: &mut Cache,
 ) -> [Block<'static>; 2] {
-    let pending = app.pending(key);
-    let question = pending.and_then(|call| call.question.as_ref());
-    let sent = pending.map(|call| answer.to_result(&call.call, question));
-    let sent = sent.map(|result| result.error.unwrap_or(result.output)).unwrap_or_default();
-    let (role, kind) = match answer.check(question) {
+    let sent = result.error.as_deref().unwrap_or(&result.output);
+    let (role, kind) = match answer.check(app.question(key)) {
         Check::Json => (Role::Good, "a result, valid JSON"),
         Check::Text(_) => (Role::Attention, "a result, as text: it is not JSON"),
         Check::Error => (Role::Bad, "an ERROR result"),
@@ -107,7 +105,7 @@ fn call_blocks(
     spans.push(Span::styled("   call ", theme.style(Role::Quiet)));
     spans.extend(text::cut(key.call_id.as_str(), columns / 4, theme.style(Role::Quiet), theme));
     let mut rows = vec![Line::default(), Line::from(spans)];
-    let hidden = if *sent == *answer.text { answer.text.hidden() } else { inert::count_hidden(&sent) };
+    let hidden = if *sent == *answer.text { answer.text.hidden() } else { inert::count_hidden(sent) };
     let mut words = vec![
         Span::styled(kind, theme.style(role)),
         Span::styled(format!("   {}", format::bytes(sent.len() as u64)), theme.style(Role::Plain)),
@@ -120,8 +118,8 @@ fn call_blocks(
         ),
     });
     rows.push(Line::from(words));
-    let text = cache.rows(What::Sent(key.clone(), hash(&sent)), columns, theme, || {
-        let mut rows = text::wrap(&sent, columns.saturating_sub(2), Style::new(), theme);
+    let text = cache.rows(What::Sent(key.clone(), hash(sent)), columns, theme, || {
+        let mut rows = text::wrap(sent, columns.saturating_sub(2), Style::new(), theme);
         for row in &mut rows {
             row.spans.insert(0, Span::raw("  "));
         }
