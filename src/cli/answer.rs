@@ -24,8 +24,7 @@ use crate::cli::arguments::ServerArguments;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{one_line, report};
 use crate::cli::remote::Remote;
-use crate::cli::runtime::block_on;
-use crate::console::signals::{Signal, Signals};
+use crate::cli::runtime::{block_on, unless_stopped};
 use crate::submission::{self, Intent, Progress};
 
 /// How long a submission goes on after the server's last reply.
@@ -144,8 +143,6 @@ async fn send(
     chosen: &request::Answers,
     arguments: &AnswerArguments,
 ) -> Result<Exit, Failure> {
-    // From here on a signal must not leave the operator without a word on what may have been sent.
-    let mut signals = Signals::listen().map_err(Failure::internal)?;
     let progress = |progress| match progress {
         Progress::Sending(1) => {}
         Progress::Sending(attempt) => report(&format!("sending again, attempt {attempt}, under the same request id")),
@@ -154,20 +151,12 @@ async fn send(
         }
     };
     let submission = submission::submit_within(&remote.client, intent, PATIENCE, progress);
-    let mut submission = std::pin::pin!(submission);
-    loop {
-        tokio::select! {
-            // A verdict that is there is told, whatever comes with it.
-            biased;
-            verdict = &mut submission => return outcome::tell(&verdict, chosen, intent, arguments),
-            signal = signals.next() => match (signal, signal.exit_code()) {
-                (_, Some(_)) => {
-                    report(&format!("stopped while sending: the outcome is unknown\n{}", outcome::look_again(chosen, arguments)));
-                    return Ok(Exit::Signal(signal));
-                }
-                (Signal::Suspend, None) => crate::console::terminal::stop_this_process().map_err(Failure::internal)?,
-                (_, None) => {}
-            }
+    match unless_stopped(Box::pin(submission)).await? {
+        Ok(verdict) => outcome::tell(&verdict, chosen, intent, arguments),
+        Err(signal) => {
+            let look_again = outcome::look_again(chosen, arguments);
+            report(&format!("stopped while sending: the outcome is unknown\n{look_again}"));
+            Ok(Exit::Signal(signal))
         }
     }
 }

@@ -25,14 +25,12 @@ use crate::cli::follow::FollowArguments;
 use crate::cli::output;
 use crate::cli::output::report;
 use crate::cli::remote::Remote;
-use crate::cli::runtime::block_on;
+use crate::cli::runtime::{block_on, unless_stopped};
 use crate::cli::session::Session;
 use crate::cli::spec::file::{STANDARD_INPUT, SpecFile};
 use crate::cli::spec::issues;
 use crate::cli::start::inputs::{InputFile, InputWord};
 use crate::cli::start::overrides::{FanoutModel, NodeModel};
-use crate::console::signals::{Signal, Signals};
-use crate::console::terminal;
 use crate::settings;
 
 /// `start`
@@ -122,23 +120,6 @@ pub fn run(arguments: &StartArguments, verbosity: u8) -> Result<Exit, Failure> {
         output::json(&reply.body)?;
         Ok(Exit::Done)
     })
-}
-
-/// Waits for the work, or for the signal that ends the program before it: whoever stops it while the request is under
-/// way must not be left without a word on it.
-async fn unless_stopped<T>(work: impl Future<Output = T>) -> Result<Result<T, Signal>, Failure> {
-    let mut signals = Signals::listen().map_err(Failure::internal)?;
-    let mut work = std::pin::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return Ok(Ok(done)),
-            signal = signals.next() => match signal {
-                Signal::HangUp | Signal::Interrupt | Signal::Terminate => return Ok(Err(signal)),
-                Signal::Suspend => terminal::stop_this_process().map_err(Failure::internal)?,
-                Signal::Continue => {}
-            },
-        }
-    }
 }
 
 fn in_doubt(key: &str) -> String {

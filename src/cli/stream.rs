@@ -29,8 +29,7 @@ const GIST: usize = 400;
 #[must_use]
 pub fn gist(foreign: &str) -> String {
     let head: String = foreign.chars().take(LOOKED_AT).collect();
-    let line = head.split_whitespace().collect::<Vec<_>>().join(" ");
-    text::cut_plain(&line, GIST, output::PLAIN)
+    text::cut_plain(&output::one_line(&head), GIST, output::PLAIN)
 }
 
 /// Does the work until it is done, a signal ends it, or nobody reads standard output any more. `resumed` is told when
