@@ -36,6 +36,8 @@ pub struct LineSplitter {
     carried: BytesMut,
     /// Bytes of an over-long line that were skipped, where one is being skipped; `carried` is its prefix then.
     skipped: Option<u64>,
+    /// Whether a carriage return was taken off the line that was given last.
+    stripped: bool,
 }
 
 impl Default for LineSplitter {
@@ -48,13 +50,19 @@ impl LineSplitter {
     /// A splitter that keeps lines of at most `limit` bytes.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
-        Self { limit, chunk: Bytes::new(), carried: BytesMut::new(), skipped: None }
+        Self { limit, chunk: Bytes::new(), carried: BytesMut::new(), skipped: None, stripped: false }
     }
 
     /// The longest line that is kept whole, in bytes.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// Whether the whole line that was given last ended with a carriage return before its line feed.
+    #[must_use]
+    pub fn ended_with_carriage_return(&self) -> bool {
+        self.stripped
     }
 
     /// Takes the next chunk. Take every line with [`Self::next_line`] before the next push: what is left of the
@@ -125,7 +133,10 @@ impl LineSplitter {
         let skipped = self.skipped.take();
         let ended = skipped.is_none().then(|| without_carriage_return(whole.clone()));
         match ended {
-            Some(line) if line.len() <= self.limit => Line::Whole(line),
+            Some(line) if line.len() <= self.limit => {
+                self.stripped = line.len() < whole.len();
+                Line::Whole(line)
+            }
             _ => Line::TooLong {
                 bytes: whole.len() as u64 + skipped.unwrap_or_default(),
                 prefix: whole.slice(..whole.len().min(PREFIX_KEPT).min(self.limit)),
@@ -170,6 +181,16 @@ mod tests {
         assert_eq!(split(100, &[b"a\n"]), [whole("a")]);
         assert_eq!(split(100, &[b""]), []);
         assert_eq!(split(100, &[b"a\r", b"\nb\rc\n"]), [whole("a"), whole("b\rc")]);
+    }
+
+    #[test]
+    fn the_kind_of_a_line_end_can_be_asked_for() {
+        let mut splitter = LineSplitter::default();
+        splitter.push(Bytes::from_static(b"a\r\nb\n\r\n"));
+        for (line, carriage_return) in [("a", true), ("b", false), ("", true)] {
+            assert_eq!(splitter.next_line(), Some(whole(line)));
+            assert_eq!(splitter.ended_with_carriage_return(), carriage_return, "{line}");
+        }
     }
 
     #[test]
