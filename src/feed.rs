@@ -13,10 +13,14 @@
 //! | `follow` | from one connection to the next: refused, retrying, ended |
 //! | `session` | one connection: snapshot, history, live stream, probe |
 //! | `outbox` | what is on its way to the receiver, in bounded batches |
+//! | [`replay`] | a file in the place of a server |
+//! | `file` | the lines of a file in order |
 
 mod backoff;
+mod file;
 mod follow;
 mod outbox;
+pub mod replay;
 pub mod sequence;
 mod session;
 mod source;
@@ -35,6 +39,7 @@ use crate::api::event::{Event, ProtocolError};
 use crate::api::ids::RunId;
 use crate::api::run::RunSnapshot;
 use follow::Follower;
+pub use replay::{ReplayError, ReplayFile};
 use source::Server;
 
 /// How a run is followed.
@@ -190,6 +195,8 @@ pub enum LinkState {
     },
     /// The run has ended and every event of it was read.
     Ended,
+    /// A file was read to its end, and the run's last event is not in it.
+    EndOfFile,
     /// The server refuses (401, 403, 404, and any other 4xx that trying again would not help), or a setting is missing or
     /// wrong: nothing more comes until the operator asks again.
     Refused {

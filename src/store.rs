@@ -1,4 +1,4 @@
-//! What survives on disk: drafts (and, later, journal and intents).
+//! What survives on disk: the journal and the drafts of a run.
 //!
 //! `$XDG_STATE_HOME/relay-console/<hash of base URL>/<run_id>/`, directories 0700, files 0600. Nothing that a server
 //! says becomes part of a path: a draft's file is named by a hash of its key. All calls block; who must not block
@@ -7,6 +7,7 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | [`state_dir`] | a run's directory: where it is, that it is ours alone |
+//! | [`journal`] | the lines of a run's events |
 //! | [`drafts`] | the drafts of a run and their history |
 //! | [`private_file`] | writing a file whole or not at all, reading one without being led elsewhere |
 //!
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::tool::CallKey;
 
 pub mod drafts;
+pub mod journal;
 pub mod private_file;
 pub mod state_dir;
 

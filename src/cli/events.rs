@@ -211,7 +211,7 @@ impl Printer {
                 self.link.trouble(&cause, class)?;
                 report(&format!("{cause}; trying again in {:.1} s", wait.as_secs_f64()));
             }
-            LinkState::Ended => {
+            LinkState::Ended | LinkState::EndOfFile => {
                 let status = self.ended.as_ref().or(self.status.as_ref());
                 return Ok(Some(status.and_then(end_of).unwrap_or(Exit::Done)));
             }

@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use super::{FeedItem, FeedUpdate, LinkState};
 
 /// A batch holds at most so many items: what a frame can fold without being late.
-const ITEMS: usize = 256;
+pub(super) const ITEMS: usize = 256;
 
 /// A batch holds at most about so many bytes of lines (the last one may go over it).
-const BYTES: usize = 1024 * 1024;
+pub(super) const BYTES: usize = 1024 * 1024;
 
 /// A batch is collected for at most so long, while a stream is never empty.
 const TIME: Duration = Duration::from_millis(20);

@@ -64,6 +64,8 @@ pub struct Sequence {
     run_ended: bool,
     /// Whether each event's line is given out before it.
     lines: bool,
+    /// How often a gap is read again before it counts as permanent.
+    rereads: u8,
 }
 
 /// A gap that may still heal.
@@ -89,6 +91,7 @@ impl Sequence {
             given: 0,
             run_ended: false,
             lines: false,
+            rereads: REREADS,
         }
     }
 
@@ -96,6 +99,18 @@ impl Sequence {
     #[must_use]
     pub fn with_lines(self, lines: bool) -> Self {
         Self { lines, ..self }
+    }
+
+    /// The same order, for which a gap is permanent once it was read again so often.
+    #[must_use]
+    pub fn with_rereads(self, rereads: u8) -> Self {
+        Self { rereads, ..self }
+    }
+
+    /// From the first to the last place that an event `seq` would leave empty; `None` where it may come next.
+    #[must_use]
+    pub fn missing(&self, seq: u64) -> Option<(u64, u64)> {
+        Self::extent(&self.missing_before(seq))
     }
 
     /// The run whose order it is.
@@ -172,7 +187,7 @@ impl Sequence {
         while let Some((first, last)) = Self::extent(&self.missing_before(seq)) {
             let seen = self.gap.unwrap_or(Gap { last, attempts: 0 });
             let gap = Gap { last: seen.last.min(last), attempts: seen.attempts + 1 };
-            if gap.attempts <= REREADS {
+            if gap.attempts <= self.rereads {
                 self.gap = Some(gap);
                 return Effect::Reread { first, last, attempt: gap.attempts };
             }

@@ -55,6 +55,30 @@ pub fn open_to_lock(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().read(true).write(true).create(true)).open(path)
 }
 
+/// Opens the regular file `path` for reading; refuses symbolic links, pipes and devices, and waits for none.
+///
+/// # Errors
+/// When it cannot be opened, or is not a regular file.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    regular(private(OpenOptions::new().read(true)).open(path)?)
+}
+
+/// Opens a file that the operator has named: as [`open_to_read`], and a symbolic link is followed.
+///
+/// # Errors
+/// When it cannot be opened, or is not a regular file.
+pub fn open_named(path: &Path) -> io::Result<File> {
+    regular(not_waiting(OpenOptions::new().read(true), false).open(path)?)
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+    }
+}
+
 /// Reads a regular file of at most `limit` bytes; refuses symbolic links, pipes and devices.
 ///
 /// # Errors
@@ -75,11 +99,24 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 #[cfg(unix)]
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
-    let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    options.mode(0o600).custom_flags(no_follow)
+    not_waiting(options.mode(0o600), true)
+}
+
+/// A pipe in a file's place is opened at once, and is then seen to be none; for regular files the flag means nothing.
+#[cfg(unix)]
+fn not_waiting(options: &mut OpenOptions, no_follow: bool) -> &mut OpenOptions {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = OFlags::NONBLOCK | if no_follow { OFlags::NOFOLLOW } else { OFlags::empty() };
+    options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
 }
 
 #[cfg(not(unix))]
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+#[cfg(not(unix))]
+fn not_waiting(options: &mut OpenOptions, _: bool) -> &mut OpenOptions {
     options
 }

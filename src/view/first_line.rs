@@ -128,6 +128,7 @@ pub(super) fn link(app: &App) -> (Sign, Role, String) {
             seconds => (Sign::Retry, Role::Bad, format!("no link, again in {seconds}s")),
         },
         LinkState::Ended => (Sign::Ended, Role::Quiet, "ended".into()),
+        LinkState::EndOfFile => (Sign::Ended, Role::Quiet, "end of file".into()),
         LinkState::Refused { .. } => (Sign::Failed, Role::Bad, "refused".into()),
     }
 }

@@ -142,7 +142,7 @@ fn read_again(app: &mut App, out: &mut Vec<Effect>) {
             out.push(Effect::Reconnect);
         }
         LinkState::Stale { .. } => out.push(Effect::ProbeLink),
-        LinkState::CatchingUp { .. } | LinkState::Live | LinkState::Ended => {}
+        LinkState::CatchingUp { .. } | LinkState::Live | LinkState::Ended | LinkState::EndOfFile => {}
     }
     app.reads.run.wanted = true;
     app.reads.run.asked_at = None;

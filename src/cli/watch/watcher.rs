@@ -216,7 +216,7 @@ impl<'a> Watcher<'a> {
                 self.link.trouble(&cause, class)?;
                 self.say(Told::Trouble, format!("retrying in {:.1} s: {}", wait.as_secs_f64(), brief(&cause)))?;
             }
-            LinkState::Ended => return self.ended().map(Some),
+            LinkState::Ended | LinkState::EndOfFile => return self.ended().map(Some),
             LinkState::Refused { cause, class } => return Err(stream::refused(&cause, class)),
         }
         Ok(None)
