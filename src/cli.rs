@@ -54,6 +54,8 @@ pub use exit::{Exit, Failure};
 
 use output::report;
 
+use crate::settings::without_secrets;
+
 /// Does what the command line says and returns the exit code. Whatever happens, the terminal is as it was.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -61,10 +63,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let (command, verbosity) = match parsed.and_then(|line| Ok((line.verbose, line.into_command()?))) {
         Ok((verbosity, command)) => (command, verbosity),
         // Help and version are answers and go to standard output; everything else is wrong usage.
-        Err(error) => {
-            let exit = if error.use_stderr() { Exit::Refused } else { Exit::Done };
-            return if error.print().is_ok() { exit } else { Exit::Internal };
+        Err(error) if error.use_stderr() => {
+            // A key that was given where none belongs is not repeated: what a command says ends up in logs.
+            output::complain(&without_secrets(error.render().to_string().trim_end()));
+            return Exit::Refused;
         }
+        Err(answer) => return if answer.print().is_ok() { Exit::Done } else { Exit::Internal },
     };
     outcome(|| run(command, verbosity))
 }

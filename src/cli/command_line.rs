@@ -20,10 +20,12 @@ use crate::cli::follow::FollowArguments;
 use crate::cli::get::GetArguments;
 use crate::cli::lint::LintArguments;
 use crate::cli::man::ManArguments;
+use crate::cli::output::PLAIN;
 use crate::cli::simulate::SimulateArguments;
 use crate::cli::start::StartArguments;
 use crate::cli::steps::StepsArguments;
 use crate::cli::watch::WatchArguments;
+use crate::view::text;
 
 /// Watch a ModelRelay workflow run live, and answer the tool calls that it waits for.
 #[derive(Debug, Clone, PartialEq, Parser)]
@@ -60,7 +62,18 @@ impl CommandLine {
     /// # Errors
     /// When it is wrong, or asks for help or the version.
     pub fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments).map_err(|error| Self::stranger(arguments).unwrap_or(error))
+        Self::try_parse_from(arguments)
+            .map_err(|error| Self::stranger(arguments).unwrap_or_else(|| Self::in_marks(arguments, error)))
+    }
+
+    /// The same error, in which each character that would act on a terminal shows as its mark: the message itself leaves
+    /// them out, and then names a word that nobody has typed.
+    fn in_marks(arguments: &[OsString], error: clap::Error) -> clap::Error {
+        if !error.use_stderr() {
+            return error;
+        }
+        let shown = arguments.iter().map(|word| text::plain(&word.to_string_lossy(), PLAIN));
+        Self::try_parse_from(shown).err().filter(clap::Error::use_stderr).unwrap_or(error)
     }
 
     /// What is wrong where the first word is no subcommand and, being letters only, was not meant to be a run: a misspelt
@@ -161,6 +174,19 @@ mod tests {
         }
         let line: Vec<OsString> = ["relay-console", "watch", RUN, "--nope"].iter().map(OsString::from).collect();
         assert!(CommandLine::read(&line).unwrap_err().to_string().contains("--nope"));
+    }
+
+    #[test]
+    fn what_would_act_on_a_terminal_shows_as_its_mark_in_a_message_about_the_command_line() {
+        for words in [&["get", "\u{1b}[2J\u{202e}x"][..], &["demo", "--spe\u{9b}ed\u{200b}"], &["\u{1b}]0;title\u{7}"]]
+        {
+            let line: Vec<OsString> = ["relay-console"].iter().chain(words).map(OsString::from).collect();
+            let message = CommandLine::read(&line).unwrap_err().to_string();
+            assert!(!message.contains(|c: char| c != '\n' && crate::app::inert::mark(c).is_some()), "{message:?}");
+            assert!(message.contains(['␛', '␦', '¿']), "{message:?}");
+        }
+        let line: Vec<OsString> = ["relay-console", "--help", "\u{1b}"].iter().map(OsString::from).collect();
+        assert!(!CommandLine::read(&line).unwrap_err().use_stderr(), "help stays help");
     }
 
     #[test]

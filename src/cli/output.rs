@@ -50,6 +50,12 @@ pub fn report(message: &str) {
     let _ = writeln!(io::stderr(), "relay-console: {}", inert_lines(message));
 }
 
+/// A message on standard error that says itself who speaks; what is foreign in it is made inert.
+pub fn complain(message: &str) {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{}", inert_lines(message));
+}
+
 /// A text as it is.
 ///
 /// # Errors
