@@ -9,8 +9,18 @@ use std::process::Command;
 
 use crate::app::editor::MAX_BYTES;
 
-/// Environment variables that no child of ours gets.
-const SECRETS: &[&str] = &["MODELRELAY_API_KEY", "MODELRELAY_TOKEN"];
+/// How the names of this API's variables begin, the vendor's own tools' included.
+const API_VARIABLES: &str = "MODELRELAY_";
+/// What the names of those among them say that hold a secret.
+const SECRET_NAMES: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
+/// How keys of this API begin, under whatever name they stand.
+const KEY_STARTS: [&str; 2] = ["mr_sk_", "mr_pk_"];
+
+/// Whether a variable is kept from every child of ours.
+fn is_secret(name: &str, value: &str) -> bool {
+    let is_named_so = name.starts_with(API_VARIABLES) && SECRET_NAMES.iter().any(|part| name.contains(part));
+    is_named_so || KEY_STARTS.iter().any(|start| value.contains(start))
+}
 
 /// Edits `text` in a file under `dir` (else in the system's directory for temporary files); waits for the editor.
 ///
@@ -32,8 +42,10 @@ fn run(editor: &str, text: &str, dir: Option<&Path>) -> Result<String, String> {
     // Through the shell, as git and others do it: the variable may hold arguments.
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{editor} \"$1\"")).arg(editor).arg(file.path());
-    for name in SECRETS {
-        command.env_remove(name);
+    for (name, value) in std::env::vars_os() {
+        if is_secret(&name.to_string_lossy(), &value.to_string_lossy()) {
+            command.env_remove(name);
+        }
     }
     let status = command.status().map_err(|error| format!("{editor} could not be started: {error}"))?;
     // By its path: editors write a new file in the old one's place.
@@ -96,9 +108,17 @@ mod tests {
     }
 
     #[test]
-    fn the_editor_sees_no_credentials() {
-        let dump = "sh -c 'env > \"$1\"' --";
-        let environment = run(dump, "", None).unwrap();
-        assert!(!environment.contains("MODELRELAY_API_KEY"), "{environment}");
+    fn a_variable_is_secret_by_its_name_or_by_what_stands_in_it() {
+        for (name, value) in [
+            ("MODELRELAY_API_KEY", "x"),
+            ("MODELRELAY_TOKEN", "eyJ"),
+            ("MODELRELAY_CLIENT_SECRET", "x"),
+            ("CI_KEY", "k=mr_sk_1"),
+        ] {
+            assert!(is_secret(name, value), "{name}");
+        }
+        for (name, value) in [("MODELRELAY_API_BASE_URL", "https://x"), ("PATH", "/bin"), ("SSH_AUTH_SOCK", "/tmp/s")] {
+            assert!(!is_secret(name, value), "{name}");
+        }
     }
 }
