@@ -58,6 +58,14 @@ pub(super) struct Profile {
     pub(super) customer_id: Option<String>,
 }
 
+impl Profile {
+    /// Whether it holds a key or a token.
+    pub(super) fn has_credential(&self) -> bool {
+        let is_given = |secret: &SecretString| !secret.expose_secret().trim().is_empty();
+        [&self.api_key, &self.token].into_iter().flatten().any(is_given)
+    }
+}
+
 impl OwnConfig {
     pub(super) fn read(file: &TextFile) -> Result<Self, SettingsError> {
         let config: Self = parse(file)?;

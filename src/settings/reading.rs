@@ -1,7 +1,7 @@
 //! The edge of the settings: the only place that reads the environment and the configuration files.
 
 use std::env::{self, VarError};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -55,16 +55,21 @@ fn variable(name: &'static str) -> Result<Option<String>, SettingsError> {
     }
 }
 
+/// A configuration file, which nobody has named: a pipe or a device in its place is not waited for.
 fn read_if_there(path: &Path) -> Option<TextFile> {
-    match fs::metadata(path) {
+    match open_regular(path) {
         // A directory on the way that is a file means the same: there is no such configuration.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
-        _ => Some(read(path)),
+        opened => Some(text_file(path, opened.and_then(content))),
     }
 }
 
+/// A file that the operator has named; it may be a pipe, as from `--api-key-file <(…)`.
 fn read(path: &Path) -> TextFile {
-    let content = content(path);
+    text_file(path, File::open(path).and_then(content))
+}
+
+fn text_file(path: &Path, content: io::Result<String>) -> TextFile {
     TextFile {
         path: path.to_path_buf(),
         readable_by_others: content.is_ok() && readable_by_others(path),
@@ -72,9 +77,31 @@ fn read(path: &Path) -> TextFile {
     }
 }
 
-fn content(path: &Path) -> io::Result<String> {
+fn open_regular(path: &Path) -> io::Result<File> {
+    let file = without_waiting(File::options().read(true)).open(path)?;
+    // Asked of what was opened: what the name stands for may change in between.
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+    }
+}
+
+/// Opening a pipe for reading waits for somebody who writes.
+#[cfg(unix)]
+fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default())
+}
+
+#[cfg(not(unix))]
+fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+fn content(file: File) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }

@@ -102,7 +102,7 @@ impl ChosenProfile {
     }
 
     pub(super) fn has_credential(&self) -> bool {
-        [&self.profile.api_key, &self.profile.token].iter().any(|secret| present(secret.as_ref()).is_some())
+        self.profile.has_credential()
     }
 }
 

@@ -4,7 +4,7 @@
 //! not hide the others. The rule that must stay true: where a profile cannot be settled, nothing is guessed in its place,
 //! or a key might go to a server that it does not belong to.
 
-use super::file::{OwnConfig, VendorConfig, text_of};
+use super::file::{OwnConfig, Profile, VendorConfig, text_of};
 use super::resolve::{self, Choice};
 use super::{
     API_KEY_VARIABLE, Directories, Environment, Files, Flags, Preferences, SettingsError, Source, Sourced,
@@ -42,8 +42,13 @@ pub struct Survey {
 pub enum FileState {
     /// There is none.
     Absent,
-    /// It can be used; the profiles that it holds.
-    Present(Vec<String>),
+    /// It can be used.
+    Present {
+        /// The profiles that it holds.
+        profiles: Vec<String>,
+        /// Whether it holds a secret that other users of the machine can read.
+        exposed: bool,
+    },
     /// It is there and cannot be used.
     Wrong(SettingsError),
 }
@@ -75,24 +80,37 @@ pub fn survey(flags: &Flags, environment: &Environment, files: &Files, directori
         customer_id,
         preferences: resolve::preferences(flags, environment, files),
         own: file_state(files.own.as_ref(), |file| {
-            OwnConfig::read(file).map(|config| config.profile_names().cloned().collect())
+            OwnConfig::read(file).map(|config| {
+                let profiles: Vec<String> = config.profile_names().cloned().collect();
+                let holds_secret =
+                    profiles.iter().filter_map(|name| config.profile(name)).any(|profile| profile.has_credential());
+                (profiles, holds_secret)
+            })
         }),
         vendor: file_state(files.vendor.as_ref(), |file| {
-            VendorConfig::read(file).map(|config| config.profiles.keys().cloned().collect())
+            VendorConfig::read(file).map(|config| {
+                let holds_secret = config.profiles.values().any(Profile::has_credential);
+                (config.profiles.into_keys().collect(), holds_secret)
+            })
         }),
-        api_key: files.api_key.as_ref().map(|file| file_state(Some(file), |file| text_of(file).map(|_| Vec::new()))),
+        api_key: files
+            .api_key
+            .as_ref()
+            .map(|file| file_state(Some(file), |file| text_of(file).map(|text| (Vec::new(), !text.trim().is_empty())))),
         profile: choice.map(|choice| choice.profile.map(|profile| Sourced::new(profile.name, profile.chosen_by))),
     }
 }
 
 fn file_state(
     file: Option<&TextFile>,
-    read: impl FnOnce(&TextFile) -> Result<Vec<String>, SettingsError>,
+    read: impl FnOnce(&TextFile) -> Result<(Vec<String>, bool), SettingsError>,
 ) -> FileState {
-    match file.map(read) {
-        None => FileState::Absent,
-        Some(Ok(profiles)) => FileState::Present(profiles),
-        Some(Err(error)) => FileState::Wrong(error),
+    let Some(file) = file else { return FileState::Absent };
+    match read(file) {
+        Ok((profiles, holds_secret)) => {
+            FileState::Present { profiles, exposed: holds_secret && file.readable_by_others }
+        }
+        Err(error) => FileState::Wrong(error),
     }
 }
 

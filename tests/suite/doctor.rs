@@ -272,3 +272,40 @@ async fn a_file_with_a_key_that_others_can_read_is_told_of_with_the_command_that
     let credentials = finding(&json, "credentials")["text"].as_str().unwrap();
     assert!(credentials.contains("not used: MODELRELAY_API_KEY"), "{credentials}");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_whose_key_is_not_used_is_told_of_as_well_where_others_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = RawServer::answering(vec![answer(404, &[ID, JSON], NOT_FOUND)]).await;
+    for (mode, key, expected) in
+        [(0o644, "api_key = \"mr_sk_1\"", "note"), (0o600, "api_key = \"mr_sk_1\"", "ok"), (0o644, "", "ok")]
+    {
+        let program = Program::new();
+        let file = program.home.path().join(".config/mrl/config.toml");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, format!("[profiles.lab]\n{key}\n")).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let (code, json) = report(doctor(&program, &server.base_url(), &["--json"])).await;
+        assert_eq!((code, state_of(&json, "vendor file").as_str()), (0, expected), "{mode:o} {key}: {json:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_is_one_only_where_no_proxy_does_not_name_the_host() {
+    let found = async |base_url: &str, variable: &str, no_proxy: &str| {
+        let mut command = doctor(&Program::new(), base_url, &["--json"]);
+        command.env(variable, "http://me:hunter2@127.0.0.1:9").env("NO_PROXY", no_proxy);
+        let (_, json) = report(command).await;
+        assert!(!json.to_string().contains("hunter2"), "{json}");
+        let proxy = finding(&json, "proxy");
+        (proxy["state"].as_str().unwrap().to_owned(), proxy["text"].as_str().unwrap().to_owned())
+    };
+    let https = "https://api.invalid/api/v1";
+    assert_eq!(found(https, "HTTPS_PROXY", "").await, ("note".into(), "http://127.0.0.1:9".into()));
+    for (variable, no_proxy) in [("HTTPS_PROXY", "other, .invalid"), ("HTTPS_PROXY", "*"), ("http_proxy", "")] {
+        let (state, text) = found(https, variable, no_proxy).await;
+        assert_eq!(state, "ok", "{variable} {no_proxy}: {text}");
+        assert!(text.starts_with("not used"), "{text}");
+    }
+}

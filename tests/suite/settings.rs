@@ -390,7 +390,8 @@ fn one_wrong_setting_does_not_hide_the_others_from_a_survey() {
     assert_eq!(bad_key.profile.unwrap().unwrap().value, "prod");
     assert!(bad_key.base_url.unwrap().is_ok());
     assert!(matches!(bad_key.credentials, Some(Err(SettingsError::PublishableKey(_)))));
-    assert_eq!(bad_key.vendor, settings::FileState::Present(vec!["lab".into(), "prod".into()]));
+    let profiles = vec!["lab".into(), "prod".into()];
+    assert_eq!(bad_key.vendor, settings::FileState::Present { profiles, exposed: false });
     assert_eq!(bad_key.own, settings::FileState::Absent);
 }
 
@@ -409,4 +410,30 @@ fn a_survey_agrees_with_what_a_command_resolves_and_names_what_is_passed_over() 
     );
     let refused = Sources { flags: base_url("https://evil.example"), vendor: TWO_PROFILES, ..Sources::default() };
     assert_eq!(survey(&refused).credentials.unwrap().unwrap_err(), refused.resolve().unwrap_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_a_device_in_place_of_a_configuration_file_is_told_of_and_not_waited_for() {
+    use crate::program::Program;
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    for name in ["relay-console", "mrl"] {
+        let program = Program::new();
+        let file = program.home.path().join(".config").join(name).join("config.toml");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+        let mut command = program.command(&["get", "550e8400-e29b-41d4-a716-446655440000"]);
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        while child.try_wait().unwrap().is_none() {
+            if std::time::Instant::now() > end {
+                child.kill().unwrap();
+                panic!("it waits for {}", file.display());
+            }
+            std::thread::yield_now();
+        }
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("not a regular file") && said.contains(file.to_str().unwrap()), "{said}");
+    }
 }

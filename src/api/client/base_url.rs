@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 
 use crate::api::error::SettingError;
@@ -73,6 +74,18 @@ impl BaseUrl {
         let host = self.0.host_str().unwrap_or_default();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// The proxy that the system's settings name for requests to it, `NO_PROXY` heard, without a user's name and
+    /// password: found as the HTTP client finds it. This machine is reached through none, whatever they say.
+    #[must_use]
+    pub fn system_proxy(&self) -> Option<String> {
+        if self.is_loopback() {
+            return None;
+        }
+        let proxy = Matcher::from_system().intercept(&self.0.as_str().parse().ok()?)?;
+        let proxy = Url::parse(&proxy.uri().to_string()).ok()?;
+        Some(format!("{}://{}", proxy.scheme(), host_of(&proxy)))
     }
 
     /// Whether requests are encrypted.

@@ -65,13 +65,14 @@ fn file(item: &'static str, state: &FileState, path: &Path) -> Finding {
     let mode = mode(path);
     let finding = match state {
         FileState::Absent => return Finding::fine(item, format!("{place}: absent, and not needed")),
-        FileState::Present(profiles) => {
+        FileState::Present { profiles, exposed } => {
+            let exposed = if *exposed { ", holds a secret that other users can read" } else { "" };
             let holds = match profiles.as_slice() {
                 [] => String::new(),
                 profiles => format!("; profiles: {}", profiles.join(", ")),
             };
             let mode = mode.map(|mode| format!(", mode {mode:04o}")).unwrap_or_default();
-            Finding::fine(item, format!("{place}: present{mode}{holds}")).fact("profiles", profiles.clone())
+            Finding::fine(item, format!("{place}: present{mode}{exposed}{holds}")).fact("profiles", profiles.clone())
         }
         FileState::Wrong(error) if item == "vendor file" => {
             Finding::note(item, error.to_string()).advise("it matters only where one of its profiles is used")
@@ -79,13 +80,13 @@ fn file(item: &'static str, state: &FileState, path: &Path) -> Finding {
         FileState::Wrong(error) => wrong(item, error),
     };
     let finding = finding.fact("path", place).fact("mode", mode.map(|mode| format!("{mode:04o}")));
-    match mode {
-        Some(mode) if mode & 0o022 != 0 && finding.state == State::Fine => {
-            let text = format!("{}; other users can change it", finding.text);
-            Finding { state: State::Note, text, ..finding }.advise(format!("run chmod 600 {}", path.display()))
-        }
-        _ => finding,
+    let changeable = mode.is_some_and(|mode| mode & 0o022 != 0);
+    let exposed = matches!(state, FileState::Present { exposed: true, .. });
+    if finding.state != State::Fine || !(changeable || exposed) {
+        return finding;
     }
+    let text = if changeable { format!("{}; other users can change it", finding.text) } else { finding.text };
+    Finding { state: State::Note, text, ..finding }.advise(format!("run chmod 600 {}", path.display()))
 }
 
 fn profile(survey: &Survey) -> Finding {
@@ -141,23 +142,38 @@ fn customer(survey: &Survey) -> Finding {
 }
 
 fn proxy(flags: &Flags, base_url: Option<&BaseUrl>) -> Finding {
-    let set = proxy_variable();
     if flags.no_proxy {
         return Finding::fine("proxy", "not used").from("--no-proxy");
     }
     if base_url.is_some_and(BaseUrl::is_loopback) {
         return Finding::fine("proxy", "not used: the server is on this machine");
     }
-    match set {
-        None => Finding::fine("proxy", "none that the environment names"),
-        Some((name, value)) => Finding::note("proxy", format!("{value}, unless NO_PROXY names the host"))
-            .from(name)
-            .advise("if the server cannot be reached, try --no-proxy"),
+    let set = proxy_variable();
+    let Some(base_url) = base_url else {
+        return match set {
+            None => Finding::fine("proxy", "none that the environment names"),
+            Some((name, value)) => {
+                Finding::note("proxy", format!("{value}, unless NO_PROXY names the host")).from(name)
+            }
+        };
+    };
+    match (base_url.system_proxy(), set) {
+        (None, None) => Finding::fine("proxy", "none that the environment names"),
+        (None, Some((name, _))) => {
+            Finding::fine("proxy", "not used: NO_PROXY names the host, or it is for others").from(name)
+        }
+        (Some(proxy), set) => {
+            let finding = Finding::note("proxy", proxy).advise("if the server cannot be reached, try --no-proxy");
+            match set {
+                Some((name, _)) => finding.from(name),
+                None => finding.from("the system's settings"),
+            }
+        }
     }
 }
 
 /// The first variable that names a proxy, and the proxy without the password that may stand in it.
-pub(super) fn proxy_variable() -> Option<(&'static str, String)> {
+fn proxy_variable() -> Option<(&'static str, String)> {
     let set = |name: &'static str| Some((name, std::env::var(name).ok().filter(|value| !value.trim().is_empty())?));
     PROXY_VARIABLES.into_iter().find_map(set).map(|(name, value)| (name, without_user(&value)))
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::net::{TcpStream, lookup_host};
 
-use super::configuration::proxy_variable;
 use super::configuration::settled_base_url;
 use super::report::Finding;
 use crate::api::client::{BaseUrl, Client, ClientConfig, Credentials, Probe};
@@ -50,7 +49,7 @@ impl Found {
 pub(super) async fn look(survey: &Survey, flags: &Flags) -> Found {
     let Some(base_url) = settled_base_url(survey) else { return Found::not_looked_at() };
     let mut server = Vec::new();
-    let proxied = !flags.no_proxy && !base_url.is_loopback() && proxy_variable().is_some();
+    let proxied = !flags.no_proxy && base_url.system_proxy().is_some();
     if proxied {
         server.push(Finding::note("name", "left to the proxy"));
     } else if let Err(finding) = connect(base_url, &mut server).await {
