@@ -7,6 +7,7 @@
 //! Memory is bounded: streamed text, inline outputs, call records and recent events are kept up to the limits in
 //! [`limits`]; what is older is counted and can be read from the server again.
 
+pub mod agreement;
 pub mod cost;
 pub mod history;
 pub mod node;
@@ -18,6 +19,7 @@ pub mod step;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
+pub use agreement::Agreement;
 pub use cost::{Amount, CostRow, Ledger, Price, Prices};
 pub use history::History;
 pub use node::{CallRecord, Node};
@@ -169,6 +171,12 @@ impl Run {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.folded_status.as_ref().is_some_and(RunStatus::is_terminal)
+    }
+
+    /// Places up to the last seq whose event could not be read: a rejected line stands there.
+    #[must_use]
+    pub fn unread_places(&self) -> u64 {
+        self.last_seq.saturating_sub(self.counts.events.saturating_add(self.counts.missing))
     }
 
     /// Nodes that have ended, of all that are known.

@@ -51,7 +51,7 @@ impl Tokens {
         Self { requests: 1, input: usage.input_tokens, output: usage.output_tokens }
     }
 
-    fn of_line(line: &CostLine) -> Self {
+    pub(super) fn of_line(line: &CostLine) -> Self {
         Self { requests: line.requests, input: line.input_tokens, output: line.output_tokens }
     }
 
@@ -174,6 +174,12 @@ impl Ledger {
     #[must_use]
     pub fn tokens(&self) -> Tokens {
         self.seen.values().copied().sum()
+    }
+
+    /// Of these, the tokens of calls that name provider and model: those that a line of a bill can be about.
+    pub(super) fn named_tokens(&self) -> Tokens {
+        let named = self.seen.iter().filter(|(rate, _)| rate.provider.is_some() && !rate.model.is_empty());
+        named.map(|(_, tokens)| *tokens).sum()
     }
 
     /// What the server bills for a rate, in cents and tokens, all of its lines together; `None` without a line.

@@ -121,6 +121,12 @@ impl Node {
         self.starts.saturating_sub(1)
     }
 
+    /// The status that its events alone add up to; `None` before the first.
+    #[must_use]
+    pub fn folded_status(&self) -> Option<&NodeStatus> {
+        self.folded.as_ref()
+    }
+
     /// The calls of a step that are still kept, oldest first.
     pub fn calls_of<'a>(&'a self, step: &'a StepRecord) -> impl Iterator<Item = &'a CallRecord> {
         self.calls.iter().filter(|record| record.key.step == step.key)
