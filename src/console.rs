@@ -6,6 +6,7 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | [`terminal`] | entering, drawing on and giving back the terminal |
+//! | [`output`] | writing to a terminal that may have stopped |
 //! | [`modes`] | which modes of the terminal are on, and how they are undone from anywhere |
 //! | [`panics`] | what happens when a thread panics |
 //! | [`signals`] | the signals of the operating system |
@@ -40,6 +41,7 @@ pub mod hang_up;
 pub mod keyboard;
 pub mod leaving;
 pub mod modes;
+pub mod output;
 pub mod panics;
 pub mod perform;
 pub mod signals;

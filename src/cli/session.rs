@@ -6,6 +6,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use uuid::Uuid;
@@ -18,11 +19,15 @@ use crate::app::Identity;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, remote};
+use crate::console::output::Output;
 use crate::console::{self, ConsoleConfig};
 use crate::run::{Price, Prices};
 use crate::settings::{self, Directories, Flags, Preferences, Server, SettingsError};
 use crate::store::StateDir;
 use crate::view::Theme;
+
+/// How long the terminal has to take what stands in the scrollback after the console.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Everything about following one run that is settled before the terminal is entered.
 #[derive(Debug)]
@@ -105,7 +110,10 @@ impl Session {
         };
         let left = console::run(config, clients).await.map_err(no_terminal)?;
         if !left.terminal_gone {
-            output::text(&left.summary.render())?;
+            // Not by standard output itself: on a terminal that has stopped that would wait without an end.
+            let written =
+                Output::open().and_then(|mut out| out.write_some(left.summary.render().as_bytes(), LAST_WORDS));
+            written.map_err(output::unwritten)?;
         }
         if let Some(message) = left.panic {
             return Err(Failure::internal(anyhow!("internal error: {message}")));

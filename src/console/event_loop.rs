@@ -30,6 +30,8 @@ const OUTCOME_CHANNEL: usize = 256;
 const BURST: (usize, Duration) = (256, Duration::from_millis(8));
 /// The wall clock and the monotonic clock may differ by this much before the link is doubted.
 const CLOCK_JUMP: Duration = Duration::from_secs(30);
+/// How often a terminal that has stopped is asked whether it goes on.
+const BEHIND: Duration = Duration::from_millis(10);
 /// How long, after leaving, a submission that is on its way may still tell its verdict.
 const LAST_VERDICTS: Duration = Duration::from_secs(3);
 
@@ -40,6 +42,8 @@ enum Happened {
     Panicked,
     Outcome(Action),
     Feed(FeedUpdate),
+    /// The terminal may have room for the rest of a frame.
+    Behind,
     Time,
 }
 
@@ -140,16 +144,26 @@ impl Loop {
                 next = if more { self.ready().await } else { None };
                 taken += 1;
             }
-            if !self.editing && self.pacer.is_due(Instant::now()) && self.draw().is_err() {
+            if self.terminal.is_behind() && self.terminal.catch_up().is_err() {
+                return End::TerminalGone;
+            }
+            if self.may_draw() && self.pacer.is_due(Instant::now()) && self.draw().is_err() {
                 return End::TerminalGone;
             }
         }
     }
 
+    /// Not while an external editor has the terminal, nor while the terminal has not taken the frame before: it has
+    /// stopped, and keys, signals and drafts do not wait for it.
+    fn may_draw(&self) -> bool {
+        !self.editing && !self.terminal.is_behind()
+    }
+
     /// Waits for one thing: what the operator does comes before what the server does.
     async fn wait(&mut self) -> Happened {
         let tick = self.app.next_tick().map(|uptime| self.started + uptime);
-        let frame = if self.editing { None } else { self.pacer.due(Instant::now()) };
+        let frame = if self.may_draw() { self.pacer.due(Instant::now()) } else { None };
+        let behind = self.terminal.is_behind().then(|| Instant::now() + BEHIND);
         let wake = [tick, frame].into_iter().flatten().min();
         tokio::select! {
             biased;
@@ -159,6 +173,7 @@ impl Loop {
             () = panics::panicked() => Happened::Panicked,
             Some(action) = self.outcomes.recv() => Happened::Outcome(action),
             Some(update) = self.updates.recv() => Happened::Feed(update),
+            () = until(behind) => Happened::Behind,
             () = until(wake) => Happened::Time,
         }
     }
@@ -194,6 +209,7 @@ impl Loop {
                 self.pacer.want_soon();
                 self.reduce(Action::Feed(update));
             }
+            Happened::Behind => {}
             Happened::Time => {
                 // Either a frame that was held back is due, or a clock turns.
                 self.pacer.want_now();
@@ -320,6 +336,11 @@ impl Loop {
         let (app, theme, cache) = (&self.app, &self.theme, &mut self.cache);
         self.terminal.draw(|frame| measured = view::draw(app, theme, cache, frame))?;
         self.pacer.drawn(Instant::now());
+        if self.terminal.is_behind() {
+            // What the operator has not seen is not drawn: a review must not take a key yet.
+            self.pacer.want_now();
+            return Ok(());
+        }
         let reviewing = matches!(self.app.mode, Mode::Review(_));
         if reviewing || measured != self.app.measured {
             self.reduce(Action::Drawn(measured));

@@ -4,11 +4,14 @@
 //! the [`Terminal`](super::terminal::Terminal). The rule that must stay true: exactly what was turned on is turned
 //! off, in reverse order, once.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use std::time::Duration;
+
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+
+use super::output::Output;
 
 /// A mode is one bit.
 const RAW: u8 = 1;
@@ -28,6 +31,10 @@ pub const END_FRAME: &[u8] = b"\x1b[?2026l";
 const ENTER_SCREEN: &[u8] = b"\x1b[?1049h\x1b[>1u\x1b[?2004h\x1b[?1004h\x1b[?25l\x1b[2J\x1b[H";
 /// The same in reverse; first the end of a frame that was begun, and the colours back to the terminal's own.
 const LEAVE_SCREEN: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?1004l\x1b[?2004l\x1b[<1u\x1b[?25h\x1b[?1049l";
+/// How long a terminal has to take what turns the modes on or off.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Ends a sequence of which a part was dropped; between sequences it does nothing.
+pub const CANCEL: &[u8] = b"\x18";
 /// Clicks and the wheel only: reports of every motion would flood the input.
 const ENTER_MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const LEAVE_MOUSE: &[u8] = b"\x1b[?1006l\x1b[?1000l";
@@ -41,15 +48,26 @@ pub fn enter(mouse: bool) -> io::Result<()> {
         enable_raw_mode()?;
         ON.fetch_or(RAW, Ordering::SeqCst);
     }
-    let mut out = output()?;
+    let mut out = Output::open()?;
     // Noted before it is written: half a sequence has to be undone as well.
     if ON.fetch_or(SCREEN, Ordering::SeqCst) & SCREEN == 0 {
-        out.write_all(ENTER_SCREEN)?;
+        write(&mut out, ENTER_SCREEN)?;
     }
     if mouse && ON.fetch_or(MOUSE, Ordering::SeqCst) & MOUSE == 0 {
-        out.write_all(ENTER_MOUSE)?;
+        write(&mut out, ENTER_MOUSE)?;
     }
     Ok(())
+}
+
+/// Writes to a terminal that has stopped as well: what it has not shown by then is dropped, or the terminal would stay
+/// as it is when it goes on.
+fn write(out: &mut Output, bytes: &[u8]) -> io::Result<()> {
+    if out.write_some(bytes, PATIENCE)? == bytes.len() {
+        return Ok(());
+    }
+    out.make_room();
+    let again = [CANCEL, bytes].concat();
+    if out.write_some(&again, PATIENCE)? == again.len() { Ok(()) } else { Err(ErrorKind::TimedOut.into()) }
 }
 
 /// Turns off what is on. Called again, from any thread, it does nothing.
@@ -65,7 +83,7 @@ pub fn leave() -> io::Result<()> {
     if on & SCREEN != 0 {
         bytes.extend_from_slice(LEAVE_SCREEN);
     }
-    let written = if bytes.is_empty() { Ok(()) } else { output().and_then(|mut out| out.write_all(&bytes)) };
+    let written = if bytes.is_empty() { Ok(()) } else { Output::open().and_then(|mut out| write(&mut out, &bytes)) };
     let raw = if on & RAW == 0 { Ok(()) } else { disable_raw_mode() };
     written.and(raw)
 }
@@ -74,26 +92,6 @@ pub fn leave() -> io::Result<()> {
 #[must_use]
 pub fn is_entered() -> bool {
     ON.load(Ordering::SeqCst) != 0
-}
-
-/// The terminal for writing, past the lock and the buffer of [`io::stdout`]: a panic in the middle of a write holds
-/// both.
-///
-/// # Errors
-/// When standard output is closed.
-#[cfg(unix)]
-pub fn output() -> io::Result<File> {
-    use std::os::fd::AsFd;
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
-}
-
-/// The terminal for writing.
-///
-/// # Errors
-/// When there is no console.
-#[cfg(not(unix))]
-pub fn output() -> io::Result<File> {
-    File::options().write(true).open("CONOUT$")
 }
 
 #[cfg(test)]

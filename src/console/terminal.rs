@@ -6,14 +6,20 @@
 //! The rule that must stay true: between [`Terminal::enter`] and leaving, nothing else writes to the terminal.
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
+use std::time::Duration;
 
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 
+use super::output::Output;
 use super::{modes, panics};
+
+/// How long a frame waits for a terminal that takes it in parts, before the loop goes on without it.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How long a terminal that has stopped has for the rest of a frame when it is given back.
+const LAST_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Who asks the process to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +53,7 @@ impl Terminal {
         // With NO_COLOR the library writes sequences that also wipe bold and reverse; the theme leaves the colours
         // out instead.
         crossterm::style::force_color_output(true);
-        let writer = FrameWriter::new(modes::output()?);
+        let writer = FrameWriter::new(Output::open()?);
         let screen = ratatui::Terminal::new(CrosstermBackend::new(writer.clone()))?;
         let terminal = Self { screen, writer, mouse };
         // From here on dropping undoes what has been done.
@@ -65,6 +71,21 @@ impl Terminal {
         drawn.and(written)
     }
 
+    /// Whether the terminal has not taken all of the last frame: it is stopped, or slow. A frame that is drawn meanwhile
+    /// only makes the rest longer.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.writer.is_behind()
+    }
+
+    /// Gives the terminal what it has room for of the rest.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn catch_up(&mut self) -> io::Result<()> {
+        self.writer.catch_up(Duration::ZERO)
+    }
+
     /// Forgets what stands on the screen, so that the next frame is drawn whole.
     ///
     /// # Errors
@@ -76,19 +97,22 @@ impl Terminal {
         self.screen.resize(size.into())
     }
 
-    /// Rings the bell.
+    /// Rings the bell, unless the terminal has stopped: a bell that comes late tells nothing.
     ///
     /// # Errors
-    /// When the terminal does not take it.
+    /// When the terminal is gone.
     pub fn bell(&mut self) -> io::Result<()> {
-        self.writer.write_now(b"\x07")
+        if self.is_behind() { Ok(()) } else { self.writer.write_now(b"\x07") }
     }
 
     /// Puts `text` on the clipboard, as far as the terminal does that (OSC 52); it gives no answer.
     ///
     /// # Errors
-    /// When the terminal does not take it.
+    /// When the terminal has stopped, or is gone.
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        if self.is_behind() {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "the terminal takes nothing now"));
+        }
         let mut bytes = Vec::new();
         crossterm::queue!(bytes, crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))?;
         self.writer.write_now(&bytes)
@@ -100,6 +124,9 @@ impl Terminal {
     /// When the terminal does not take it.
     pub fn leave(&mut self) -> io::Result<()> {
         self.writer.discard();
+        // A terminal that is gone says so again below.
+        let _ = self.writer.catch_up(LAST_PATIENCE);
+        self.writer.give_up();
         modes::leave()
     }
 
@@ -175,38 +202,68 @@ struct FrameWriter(Rc<RefCell<Collected>>);
 
 #[derive(Debug)]
 struct Collected {
-    bytes: Vec<u8>,
-    out: File,
+    /// The frame that is being drawn.
+    frame: Vec<u8>,
+    /// What the terminal has still to take of what was finished.
+    rest: Vec<u8>,
+    out: Output,
 }
 
 impl FrameWriter {
-    fn new(out: File) -> Self {
-        Self(Rc::new(RefCell::new(Collected { bytes: modes::BEGIN_FRAME.to_vec(), out })))
+    fn new(out: Output) -> Self {
+        Self(Rc::new(RefCell::new(Collected { frame: modes::BEGIN_FRAME.to_vec(), rest: Vec::new(), out })))
     }
 
     fn end_frame(&self) -> io::Result<()> {
-        let Collected { bytes, out } = &mut *self.0.borrow_mut();
-        if bytes.len() == modes::BEGIN_FRAME.len() {
-            return Ok(());
+        {
+            let Collected { frame, rest, .. } = &mut *self.0.borrow_mut();
+            if frame.len() == modes::BEGIN_FRAME.len() {
+                return Ok(());
+            }
+            rest.extend_from_slice(frame);
+            rest.extend_from_slice(modes::END_FRAME);
+            frame.truncate(modes::BEGIN_FRAME.len());
         }
-        bytes.extend_from_slice(modes::END_FRAME);
-        let written = out.write_all(bytes);
-        bytes.truncate(modes::BEGIN_FRAME.len());
-        written
+        self.catch_up(PATIENCE)
     }
 
     fn discard(&self) {
-        self.0.borrow_mut().bytes.truncate(modes::BEGIN_FRAME.len());
+        self.0.borrow_mut().frame.truncate(modes::BEGIN_FRAME.len());
+    }
+
+    /// Drops what the terminal has not taken or not shown, so that there is room for what gives it back and for the
+    /// last words.
+    fn give_up(&self) {
+        let Collected { rest, out, .. } = &mut *self.0.borrow_mut();
+        if !rest.is_empty() {
+            rest.clear();
+            out.make_room();
+            // A terminal that is gone says so again.
+            let _ = out.write_some(modes::CANCEL, Duration::ZERO);
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        !self.0.borrow().rest.is_empty()
+    }
+
+    fn catch_up(&self, patience: Duration) -> io::Result<()> {
+        let Collected { rest, out, .. } = &mut *self.0.borrow_mut();
+        let written = out.write_some(rest, patience);
+        // Of a terminal that is gone nothing is kept.
+        rest.drain(..*written.as_ref().unwrap_or(&rest.len()));
+        written.map(|_| ())
     }
 
     fn write_now(&self, bytes: &[u8]) -> io::Result<()> {
-        self.0.borrow_mut().out.write_all(bytes)
+        self.0.borrow_mut().rest.extend_from_slice(bytes);
+        self.catch_up(PATIENCE)
     }
 }
 
 impl Write for FrameWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().bytes.extend_from_slice(bytes);
+        self.0.borrow_mut().frame.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -218,6 +275,7 @@ impl Write for FrameWriter {
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
+    use std::fs::File;
     use std::io::Read;
     use std::os::unix::net::UnixDatagram;
 
@@ -228,10 +286,10 @@ mod tests {
     use super::*;
 
     /// A place to write to where each write stays apart: a datagram each.
-    fn datagrams() -> (File, UnixDatagram) {
+    fn datagrams() -> (Output, UnixDatagram) {
         let (write, read) = UnixDatagram::pair().unwrap();
         read.set_nonblocking(true).unwrap();
-        (File::from(std::os::fd::OwnedFd::from(write)), read)
+        (File::from(std::os::fd::OwnedFd::from(write)).into(), read)
     }
 
     fn writes(read: &UnixDatagram) -> Vec<Vec<u8>> {
@@ -264,6 +322,26 @@ mod tests {
     }
 
     #[test]
+    fn a_terminal_that_takes_a_part_gets_the_rest_in_order_and_nothing_waits_for_it() {
+        let (mut reader, out) = std::os::unix::net::UnixStream::pair().unwrap();
+        out.set_nonblocking(true).unwrap();
+        let writer = FrameWriter::new(File::from(std::os::fd::OwnedFd::from(out)).into());
+        let frame: Vec<u8> = (0..4u32 << 20).map(|at| b'a' + u8::try_from(at % 23).unwrap()).collect();
+        writer.clone().write_all(&frame).unwrap();
+        writer.end_frame().unwrap();
+        assert!(writer.is_behind());
+        let whole = [modes::BEGIN_FRAME, &frame, modes::END_FRAME].concat();
+        let mut seen = Vec::new();
+        while seen.len() < whole.len() {
+            let mut buffer = [0; 1 << 16];
+            let count = reader.read(&mut buffer).unwrap();
+            seen.extend_from_slice(&buffer[..count]);
+            writer.catch_up(Duration::ZERO).unwrap();
+        }
+        assert!(seen == whole && !writer.is_behind());
+    }
+
+    #[test]
     fn a_frame_that_was_not_finished_is_not_written_after_leaving() {
         let (out, read) = datagrams();
         let mut writer = FrameWriter::new(out);
@@ -276,7 +354,7 @@ mod tests {
     #[test]
     fn a_terminal_that_is_gone_is_an_error_and_the_next_frame_starts_afresh() {
         let (mut reader, out) = io::pipe().unwrap();
-        let writer = FrameWriter::new(File::from(std::os::fd::OwnedFd::from(out)));
+        let writer = FrameWriter::new(File::from(std::os::fd::OwnedFd::from(out)).into());
         writer.clone().write_all(b"frame").unwrap();
         writer.end_frame().unwrap();
         let mut seen = vec![0; modes::BEGIN_FRAME.len() + 5 + modes::END_FRAME.len()];
@@ -284,6 +362,7 @@ mod tests {
         drop(reader);
         writer.clone().write_all(b"lost").unwrap();
         assert_eq!(writer.end_frame().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-        assert_eq!(writer.0.borrow().bytes, modes::BEGIN_FRAME);
+        assert_eq!(writer.0.borrow().frame, modes::BEGIN_FRAME);
+        assert!(!writer.is_behind());
     }
 }

@@ -8,6 +8,7 @@ mod keys;
 mod panics;
 pub(crate) mod session;
 pub(crate) mod simulate;
+mod stopped;
 
 /// A size at which the panes stand side by side.
 const WIDE: (u16, u16) = (120, 36);

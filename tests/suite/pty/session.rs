@@ -18,6 +18,8 @@ struct Shown {
     parser: vt100::Parser,
     bytes: Vec<u8>,
     closed: bool,
+    /// The terminal has stopped: it takes nothing more.
+    stopped: bool,
 }
 
 /// A program in a pseudo-terminal.
@@ -68,15 +70,18 @@ impl Session {
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let parser = vt100::Parser::new(NonZero::new(rows).unwrap(), NonZero::new(columns).unwrap(), 0);
-        let shown = Arc::new((Mutex::new(Shown { parser, bytes: Vec::new(), closed: false }), Condvar::new()));
+        let shown =
+            Arc::new((Mutex::new(Shown { parser, bytes: Vec::new(), closed: false, stopped: false }), Condvar::new()));
         let mut reader = pair.master.try_clone_reader().unwrap();
         let writer = pair.master.take_writer().unwrap();
         let sink = Arc::clone(&shown);
         std::thread::spawn(move || {
             let mut buffer = vec![0; 65536];
             loop {
-                let count = reader.read(&mut buffer).unwrap_or(0);
                 let (shown, changed) = &*sink;
+                let Ok(waiting) = shown.lock() else { return };
+                drop(changed.wait_while(waiting, |shown| shown.stopped));
+                let count = reader.read(&mut buffer).unwrap_or(0);
                 // A test that fails while it looks poisons the lock; there is nothing to show any more.
                 let Ok(mut shown) = shown.lock() else { return };
                 shown.parser.process(&buffer[..count]);
@@ -184,6 +189,12 @@ impl Session {
         self.shown.0.lock().unwrap().bytes.clone()
     }
 
+    /// Stops the terminal, as a link that hangs does, or lets it go on. What is on its way may still be shown.
+    pub(crate) fn set_stopped(&self, stopped: bool) {
+        self.shown.0.lock().unwrap().stopped = stopped;
+        self.shown.1.notify_all();
+    }
+
     /// Puts bytes on the screen as another program does that writes to the same terminal.
     pub(crate) fn scribble(&self, bytes: &str) {
         let (shown, changed) = &*self.shown;
@@ -237,6 +248,11 @@ impl Session {
         assert!(status.success(), "kill -{name}");
     }
 
+    /// Whether the program still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Waits for the program's end; returns its exit code and everything that it wrote.
     pub(crate) fn wait_for_end(&mut self) -> (u32, String) {
         let end = Instant::now() + BOUND;
@@ -260,6 +276,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.set_stopped(false);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
