@@ -14,7 +14,7 @@
 //! | 9 | a limit given on the command line was reached |
 //! | 10 | the run waits for an answer; only from `watch --exit-on-wait` |
 //! | 70 | an internal error |
-//! | 129, 130, 143 | ended by SIGHUP, SIGINT, SIGTERM |
+//! | 129, 130, 131, 143 | ended by SIGHUP, SIGINT, SIGQUIT, SIGTERM |
 
 use std::process::ExitCode;
 
@@ -48,7 +48,7 @@ pub enum Exit {
     Waiting,
     /// 70
     Internal,
-    /// 129, 130 or 143.
+    /// 129, 130, 131 or 143.
     Signal(Signal),
 }
 
@@ -94,7 +94,7 @@ pub const MEANINGS: [(&str, &str); 13] = [
     ("9", "a limit given on the command line was reached"),
     ("10", "the run waits for an answer; only from `watch --exit-on-wait`"),
     ("70", "an internal error"),
-    ("129, 130, 143", "ended by SIGHUP, SIGINT, SIGTERM"),
+    ("129, 130, 131, 143", "ended by SIGHUP, SIGINT, SIGQUIT, SIGTERM"),
 ];
 
 /// A command that could not do what it should.

@@ -33,7 +33,7 @@ pub async fn unless_stopped<T>(work: impl Future<Output = T>) -> Result<Result<T
             biased;
             done = &mut work => return Ok(Ok(done)),
             signal = signals.next() => match signal {
-                Signal::HangUp | Signal::Interrupt | Signal::Terminate => return Ok(Err(signal)),
+                Signal::HangUp | Signal::Interrupt | Signal::Quit | Signal::Terminate => return Ok(Err(signal)),
                 Signal::Suspend => terminal::stop_this_process().map_err(Failure::internal)?,
                 Signal::Continue => {}
             },

@@ -50,7 +50,7 @@ pub async fn until_interrupted(
             signal = signals.next() => match signal {
                 Signal::Suspend => terminal::stop_this_process().map_err(Failure::internal)?,
                 Signal::Continue => resumed.notify_one(),
-                Signal::HangUp | Signal::Interrupt | Signal::Terminate => return Ok(Exit::Signal(signal)),
+                Signal::HangUp | Signal::Interrupt | Signal::Quit | Signal::Terminate => return Ok(Exit::Signal(signal)),
             },
             () = unread.notified() => return Ok(Exit::Done),
             outcome = &mut work => return outcome,

@@ -239,12 +239,12 @@ impl Loop {
 
     fn signal(&mut self, signal: Signal) {
         match signal {
-            // While an external editor has the terminal, the terminal's Ctrl-C and Ctrl-Z are meant for it.
-            Signal::Interrupt if self.editing => {}
+            // While an external editor has the terminal, the terminal's Ctrl-C, Ctrl-\ and Ctrl-Z are meant for it.
+            Signal::Interrupt | Signal::Quit if self.editing => {}
             Signal::Suspend if self.editing => self.or_gone(|_| super::terminal::stop_this_process()),
             Signal::Suspend => self.suspend(SuspendedBy::Signal),
             Signal::Continue => self.resumed(),
-            Signal::Interrupt | Signal::Terminate | Signal::HangUp => {
+            Signal::Interrupt | Signal::Quit | Signal::Terminate | Signal::HangUp => {
                 self.reduce(Action::Quit);
                 self.end = Some(End::Signal(signal));
             }

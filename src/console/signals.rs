@@ -11,6 +11,8 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM
     Terminate,
+    /// SIGQUIT from outside: in raw mode `Ctrl-\` is a key.
+    Quit,
     /// SIGHUP: the terminal is gone, or goes now.
     HangUp,
     /// SIGTSTP from outside: in raw mode `Ctrl-Z` is a key.
@@ -26,6 +28,7 @@ impl Signal {
         match self {
             Self::HangUp => Some(129),
             Self::Interrupt => Some(130),
+            Self::Quit => Some(131),
             Self::Terminate => Some(143),
             Self::Suspend | Self::Continue => None,
         }
@@ -48,9 +51,12 @@ mod unix {
     pub struct Signals {
         interrupt: Stream,
         terminate: Stream,
+        quit: Stream,
         hang_up: Stream,
         suspend: Stream,
         proceed: Stream,
+        /// Signals without a meaning here: unheard they would end the process with the terminal still taken.
+        _ignored: [Stream; 3],
     }
 
     impl Signals {
@@ -63,9 +69,15 @@ mod unix {
             Ok(Self {
                 interrupt: signal(SignalKind::interrupt())?,
                 terminate: signal(SignalKind::terminate())?,
+                quit: signal(SignalKind::quit())?,
                 hang_up: signal(SignalKind::hangup())?,
                 suspend: signal(kind(rustix::process::Signal::TSTP))?,
                 proceed: signal(kind(rustix::process::Signal::CONT))?,
+                _ignored: [
+                    signal(SignalKind::user_defined1())?,
+                    signal(SignalKind::user_defined2())?,
+                    signal(SignalKind::alarm())?,
+                ],
             })
         }
 
@@ -76,6 +88,7 @@ mod unix {
                 biased;
                 Some(()) = self.hang_up.recv() => Signal::HangUp,
                 Some(()) = self.terminate.recv() => Signal::Terminate,
+                Some(()) = self.quit.recv() => Signal::Quit,
                 Some(()) = self.interrupt.recv() => Signal::Interrupt,
                 Some(()) = self.suspend.recv() => Signal::Suspend,
                 Some(()) = self.proceed.recv() => Signal::Continue,
@@ -132,6 +145,7 @@ mod tests {
         for (number, expected) in [
             (rustix::process::Signal::HUP, Signal::HangUp),
             (rustix::process::Signal::TERM, Signal::Terminate),
+            (rustix::process::Signal::QUIT, Signal::Quit),
             (rustix::process::Signal::INT, Signal::Interrupt),
             (rustix::process::Signal::TSTP, Signal::Suspend),
             (rustix::process::Signal::CONT, Signal::Continue),
@@ -144,7 +158,7 @@ mod tests {
 
     #[test]
     fn exit_codes_are_128_and_the_number_of_the_signal() {
-        let codes = [Signal::HangUp, Signal::Interrupt, Signal::Terminate, Signal::Suspend].map(Signal::exit_code);
-        assert_eq!(codes, [Some(129), Some(130), Some(143), None]);
+        let codes = [Signal::HangUp, Signal::Interrupt, Signal::Quit, Signal::Terminate, Signal::Suspend];
+        assert_eq!(codes.map(Signal::exit_code), [Some(129), Some(130), Some(131), Some(143), None]);
     }
 }

@@ -41,7 +41,7 @@ fn the_terminal_is_given_back_on_quit() {
 
 #[test]
 fn the_terminal_is_given_back_on_every_signal_and_the_exit_code_names_it() {
-    for (signal, expected) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+    for (signal, expected) in [("INT", 130), ("QUIT", 131), ("TERM", 143), ("HUP", 129)] {
         let home = tempfile::tempdir().unwrap();
         let mut session = demo(home.path());
         session.signal(signal);
@@ -73,7 +73,24 @@ fn a_stop_gives_the_terminal_back_and_going_on_takes_it_again() {
     }
 }
 
-fn ends_when_the_terminal_goes(command: CommandBuilder) {
+/// The processor time in seconds that a shell's children took, as its `times` tells it on the second line.
+fn processor_time(told: &str) -> f64 {
+    let seconds = |text: &str| {
+        let (minutes, seconds) = text.trim_end_matches('s').split_once('m').unwrap();
+        minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap()
+    };
+    told.lines().nth(1).unwrap().split(' ').map(seconds).sum()
+}
+
+/// The console in a shell that outlives the terminal and writes down what the console took.
+fn ends_when_the_terminal_goes(mut command: CommandBuilder, home: &std::path::Path) {
+    let mut words = vec![
+        "sh".into(),
+        "-c".into(),
+        "trap : HUP; \"$0\" \"$@\"; code=$?; times > \"$HOME/times\"; exit $code".into(),
+    ];
+    words.append(command.get_argv_mut());
+    *command.get_argv_mut() = words;
     let pair = native_pty_system().openpty(PtySize { rows: 36, cols: 120, ..PtySize::default() }).unwrap();
     let mut child = pair.slave.spawn_command(command).unwrap();
     drop(pair.slave);
@@ -98,13 +115,17 @@ fn ends_when_the_terminal_goes(command: CommandBuilder) {
         }
         std::thread::yield_now();
     };
+    let took = begun.elapsed();
     assert_eq!(status.exit_code(), 129);
+    let busy = processor_time(&std::fs::read_to_string(home.join("times")).unwrap());
+    // What it took before the terminal went is in it as well.
+    assert!(took < Duration::from_secs(3) && busy < 2.0, "{took:?}, {busy} s of a processor");
 }
 
 #[test]
 fn a_terminal_that_is_gone_ends_the_program_at_once_with_the_code_of_a_hang_up() {
     let home = tempfile::tempdir().unwrap();
-    ends_when_the_terminal_goes(session::command(&["demo"], home.path(), &[]));
+    ends_when_the_terminal_goes(session::command(&["demo"], home.path(), &[]), home.path());
 }
 
 #[test]
@@ -113,7 +134,7 @@ fn a_terminal_that_is_gone_ends_the_program_also_where_no_signal_says_so() {
     let mut command = session::command(&["demo"], home.path(), &[]);
     // The pseudo-terminal controls no session then, and its end sends no SIGHUP.
     command.set_controlling_tty(false);
-    ends_when_the_terminal_goes(command);
+    ends_when_the_terminal_goes(command, home.path());
 }
 
 #[test]
