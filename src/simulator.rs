@@ -17,6 +17,7 @@
 //! | `engine` | executing a plan: pure, synchronous, time is an argument |
 //! | `ledger`, `fold` | the log of events and the snapshot that it folds into |
 //! | `world` | the runs of a server, each driven in real time; creating them, once for each request; plans, sessions |
+//! | [`faults`] | what goes wrong on demand, and when |
 //! | `http` | the routes, credentials, errors, the event stream |
 //! | [`play`] | a scenario played at once, without a server |
 //! | `identity`, `prices`, `template` | ids from a seed; costs; `{{…}}` |
@@ -26,6 +27,7 @@ mod check;
 mod compiled;
 mod emitted;
 mod engine;
+pub mod faults;
 mod fold;
 mod http;
 mod identity;
@@ -52,6 +54,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -61,12 +64,16 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::api::event::{self, Decoded, Event};
 use crate::api::ids::{RunId, SessionId};
 use crate::api::plan::{CompiledPlan, Issue};
 
+use faults::Injector;
+pub use faults::{FaultCount, Faults, FaultsError};
 use plan::Plan;
 pub use scenario::{Scenario, ScenarioError};
 use world::World;
+pub use world::{Offer, Submission, Taken};
 
 /// Compiles a spec as it is sent; any JSON may be given.
 ///
@@ -96,7 +103,7 @@ pub struct SimulatorConfig {
     pub scenarios: Vec<Scenario>,
     /// The key that clients must send; a random one where there is none.
     pub api_key: Option<String>,
-    /// Run, request and call ids follow from it.
+    /// Run, request and call ids follow from it, and when which fault happens.
     pub seed: u64,
     /// Events carry this time plus the run's elapsed time, so that every repetition has the same; `None`: real time.
     pub start: Option<Timestamp>,
@@ -105,6 +112,8 @@ pub struct SimulatorConfig {
     /// How many runs are kept, child runs included; of more, the oldest that have ended are forgotten, and none is
     /// created while none has.
     pub runs_kept: usize,
+    /// What goes wrong; `None`: nothing.
+    pub faults: Option<Faults>,
 }
 
 impl Default for SimulatorConfig {
@@ -119,6 +128,7 @@ impl Default for SimulatorConfig {
             start: None,
             keepalive: Duration::from_secs(5),
             runs_kept: 1000,
+            faults: None,
         }
     }
 }
@@ -131,6 +141,7 @@ impl fmt::Debug for SimulatorConfig {
             .field("speed", &self.speed)
             .field("scenarios", &names)
             .field("seed", &self.seed)
+            .field("faults", &self.faults)
             .finish_non_exhaustive()
     }
 }
@@ -150,6 +161,7 @@ pub struct Simulator {
     api_key: SecretString,
     runs: Vec<StartedRun>,
     world: Arc<World>,
+    injector: Arc<Injector>,
     stop: CancellationToken,
     server: JoinHandle<()>,
     _stop_on_drop: DropGuard,
@@ -184,9 +196,11 @@ impl Simulator {
             .map(|scenario| StartedRun { run_id: world.start(scenario), scenario: scenario.name().to_owned() });
         let runs = runs.collect();
         let api_key = SecretString::from(api_key);
-        let server =
-            tokio::spawn(http::serve(listener, Arc::clone(&world), api_key.clone(), config.keepalive, stop.clone()));
-        Ok(Self { base_url, api_key, runs, world, _stop_on_drop: stop.clone().drop_guard(), stop, server })
+        let injector = Arc::new(Injector::new(config.faults.unwrap_or_default(), config.seed));
+        let (for_world, for_injector) = (Arc::clone(&world), Arc::clone(&injector));
+        let serving = http::serve(listener, for_world, for_injector, api_key.clone(), config.keepalive, stop.clone());
+        let server = tokio::spawn(serving);
+        Ok(Self { base_url, api_key, runs, world, injector, _stop_on_drop: stop.clone().drop_guard(), stop, server })
     }
 
     /// Where it serves, with the path prefix: `http://127.0.0.1:PORT/api/v1`.
@@ -214,6 +228,38 @@ impl Simulator {
         self.world.session_messages(session)
     }
 
+    /// The events of a run as they are, with their outputs, whatever was sent of them; none where there is no such run.
+    #[must_use]
+    pub fn log(&self, run_id: RunId) -> Vec<Event> {
+        let decoded =
+            self.log_lines(run_id, true).into_iter().filter_map(|line| event::decode(line.trim_ascii_end()).ok());
+        decoded.filter_map(|decoded| if let Decoded::Event(event) = decoded { Some(event) } else { None }).collect()
+    }
+
+    /// The lines of a run's events as they are, with their ends, with or without outputs.
+    #[must_use]
+    pub fn log_lines(&self, run_id: RunId, with_output: bool) -> Vec<Bytes> {
+        self.world.run(run_id).map_or_else(Vec::new, |run| run.engine().ledger().lines(0, usize::MAX, with_output).0)
+    }
+
+    /// The seqs of a run's events so far that the fault `gap` keeps from every reader.
+    #[must_use]
+    pub fn gaps(&self, run_id: RunId) -> Vec<u64> {
+        self.injector.gaps(run_id, self.log_lines(run_id, false).len() as u64)
+    }
+
+    /// What was submitted to a run, call by call: what was offered, under which request ids, and what was taken.
+    #[must_use]
+    pub fn submissions(&self, run_id: RunId) -> Vec<Submission> {
+        self.world.run(run_id).map_or_else(Vec::new, |run| run.submissions().all())
+    }
+
+    /// How often each fault has happened, in the order in which they were asked for.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultCount> {
+        self.injector.counts()
+    }
+
     /// What `simulate` prints when it is ready, key included: one line of JSON without its end.
     #[must_use]
     pub fn ready_line(&self) -> String {
@@ -224,10 +270,14 @@ impl Simulator {
             runs: &'a [StartedRun],
             /// Where everything is kept: it is gone when the simulator stops.
             state: &'static str,
+            /// What goes wrong, each in the language's own spelling.
+            faults: Vec<String>,
         }
         let Self { base_url, runs, .. } = self;
+        let faults = self.faults().into_iter().map(|count| count.fault).collect();
         // Texts and ids always serialise.
-        serde_json::to_string(&Ready { base_url, api_key: self.api_key(), runs, state: "memory" }).unwrap_or_default()
+        serde_json::to_string(&Ready { base_url, api_key: self.api_key(), runs, state: "memory", faults })
+            .unwrap_or_default()
     }
 
     /// Ends every stream, stops listening, and waits a little for open connections.

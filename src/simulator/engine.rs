@@ -16,6 +16,7 @@ mod join;
 mod output;
 mod record;
 mod request;
+mod rival;
 mod schedule;
 mod task;
 #[cfg(test)]

@@ -2,12 +2,12 @@
 //!
 //! | call | file |
 //! | --- | --- |
-//! | `GET /runs/{id}`, `…/events`, `…/pending-tools`, `…/steps`, `…/steps/{step}/tool-calls/{tool_id}` | `read`, `stream`, `accept`, `query` |
+//! | `GET /runs/{id}`, `…/events`, `…/pending-tools`, `…/steps`, `…/steps/{step}/tool-calls/{tool_id}` | `read`, `stream`, `outgoing`, `accept`, `query` |
 //! | `GET /runs/{id}/tasks` | `read` |
 //! | `POST /runs/{id}/tool-results` | `submit` |
 //! | `POST /runs` | `create`, `body` |
 //! | `POST /workflows/compile`, `/workflows/lint` | `workflows`, `body` |
-//! | all of them | `guard`, `error` |
+//! | all of them | `guard`, `error`; their faults `inject`, `breakage`, `gzip`, `connection` |
 //!
 //! Owns what each call of `wire/README.md`, "Endpoints", answers, and who is let in. `/schemas/…` of the published
 //! document is not served. Rule: every answer, an error as much as any other, carries `X-ModelRelay-Request-Id` and
@@ -15,9 +15,14 @@
 
 mod accept;
 mod body;
+mod breakage;
+mod connection;
 mod create;
 mod error;
 mod guard;
+mod gzip;
+mod inject;
+mod outgoing;
 mod query;
 mod read;
 mod stream;
@@ -33,12 +38,13 @@ use axum::http::{Method, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::serve::ListenerExt;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::faults::Injector;
 use super::world::World;
+use connection::{Door, Gate, Hold};
 use error::ApiError;
 
 /// The path that the base URL ends in.
@@ -48,6 +54,8 @@ pub(super) const PREFIX: &str = "/api/v1";
 #[derive(Clone)]
 struct Server {
     world: Arc<World>,
+    injector: Arc<Injector>,
+    gate: Arc<Gate>,
     api_key: SecretString,
     keepalive: Duration,
     stop: CancellationToken,
@@ -57,23 +65,23 @@ struct Server {
 pub(super) async fn serve(
     listener: TcpListener,
     world: Arc<World>,
+    injector: Arc<Injector>,
     api_key: SecretString,
     keepalive: Duration,
     stop: CancellationToken,
 ) {
-    let server = Server { world, api_key, keepalive, stop: stop.clone() };
+    let gate = Arc::new(Gate::default());
+    let Ok(door) = Door::new(listener, Arc::clone(&gate)) else { return };
+    let server = Server { world, injector, gate, api_key, keepalive, stop: stop.clone() };
     let app = Router::new()
         .nest(PREFIX, routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(server.clone(), guard::guard))
         .with_state(server);
-    // Events are small and must leave at once.
-    let listener = listener.tap_io(|connection| {
-        let _ = connection.set_nodelay(true);
-    });
+    let app = app.into_make_service_with_connect_info::<Hold>();
     // Serving ends only when it is told to; there is nobody to tell about it.
-    let _ = axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await }).await;
+    let _ = axum::serve(door, app).with_graceful_shutdown(async move { stop.cancelled().await }).await;
 }
 
 fn routes() -> Router<Server> {

@@ -134,7 +134,7 @@ fn play_part(
             break;
         }
         now += thought;
-        if run.engine.submit(now.saturating_sub(run.begun), &submission).is_err() {
+        if run.engine.submit(now.saturating_sub(run.begun), &submission, usize::MAX).is_err() {
             break;
         }
     }

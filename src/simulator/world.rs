@@ -6,6 +6,7 @@
 
 mod creation;
 mod replays;
+mod submissions;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,8 @@ use creation::CreatedRuns;
 pub(crate) use creation::{Creation, CreationRefusal};
 use replays::Replays;
 pub(crate) use replays::of_json;
+use submissions::Submissions;
+pub use submissions::{Offer, Submission, Taken};
 
 /// Answered requests that are remembered; more than an operator sends in a day.
 const REMEMBERED: usize = 4096;
@@ -66,6 +69,7 @@ pub(crate) struct World {
 pub(crate) struct Run {
     engine: Mutex<Engine>,
     answered: Mutex<Replays<(u16, Bytes)>>,
+    submissions: Mutex<Submissions>,
     /// Somebody has answered: what is due next may have changed.
     changed: Notify,
     begun: Instant,
@@ -151,6 +155,7 @@ impl World {
         let run = Arc::new(Run {
             engine: Mutex::new(engine),
             answered: Mutex::new(Replays::new(REMEMBERED)),
+            submissions: Mutex::default(),
             changed: Notify::new(),
             begun: self.begun + origin.after.div_f64(self.speed),
             speed: self.speed,
@@ -236,6 +241,11 @@ impl Run {
     /// The run's state; hold it briefly.
     pub(crate) fn engine(&self) -> MutexGuard<'_, Engine> {
         lock(&self.engine)
+    }
+
+    /// What was submitted to it; hold it briefly, and before the run's state.
+    pub(crate) fn submissions(&self) -> MutexGuard<'_, Submissions> {
+        lock(&self.submissions)
     }
 
     /// The run's own time since its start.

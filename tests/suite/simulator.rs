@@ -4,9 +4,11 @@
 mod bench;
 mod compile;
 mod create;
+mod faults;
 mod hostile;
 mod http;
 mod published;
 mod scenarios;
 mod specs;
 mod steps;
+mod wire;

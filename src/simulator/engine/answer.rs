@@ -1,6 +1,7 @@
 //! Waiting for results from outside, and taking them.
 //!
-//! Owns which submissions are accepted. Rule: a submission is taken whole or not at all, and a call is answered once.
+//! Owns which submissions are accepted. Rule: a submission is taken whole or not at all, unless its caller wants less,
+//! and a call is answered once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub(crate) enum Refusal {
 }
 
 impl Engine {
-    /// Takes results for the calls of one step.
+    /// Takes results for the calls of one step, the first `most` of them.
     ///
     /// # Errors
     /// When any of them cannot be taken; then none is.
@@ -38,6 +39,7 @@ impl Engine {
         &mut self,
         now: Duration,
         submitted: &ToolResultsRequest,
+        most: usize,
     ) -> Result<ToolResultsReply, Refusal> {
         self.advance_to(now);
         let step = &submitted.step;
@@ -54,7 +56,8 @@ impl Engine {
             }
             records.push(self.check_result(step, index, result)?);
         }
-        for record in records {
+        let accepted = records.len().min(most);
+        for record in records.into_iter().take(most) {
             self.take_result(&step.node_id, record);
         }
         if self.ledger.fold().step(step) == StepState::Answered {
@@ -63,7 +66,7 @@ impl Engine {
             }
             self.schedule(&step.node_id);
         }
-        Ok(ToolResultsReply { accepted: submitted.results.len() as u64, status: self.status() })
+        Ok(ToolResultsReply { accepted: accepted as u64, status: self.status() })
     }
 
     fn check_step(&self, step: &StepKey) -> Result<(), Refusal> {

@@ -120,7 +120,7 @@ proptest! {
             let pending = engine.ledger().fold().pending().pending;
             match pending.get(choice % pending.len().max(1)) {
                 Some(step) => {
-                    let reply = engine.submit(now, &some_results(step, choice)).unwrap();
+                    let reply = engine.submit(now, &some_results(step, choice), usize::MAX).unwrap();
                     prop_assert!(reply.accepted > 0);
                 }
                 None => now = now.max(engine.next_due().unwrap_or(now)),

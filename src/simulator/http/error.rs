@@ -55,6 +55,20 @@ impl ApiError {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMIT", message)
     }
 
+    /// A fault that was asked for.
+    pub(super) fn fault(status: u16, message: &str) -> Self {
+        let code = match status {
+            401 => "UNAUTHORIZED",
+            403 => "FORBIDDEN",
+            404 => "NOT_FOUND",
+            429 => "RATE_LIMIT",
+            503 => "SERVICE_UNAVAILABLE",
+            400..=499 => "INVALID_INPUT",
+            _ => "INTERNAL",
+        };
+        Self::new(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code, message)
+    }
+
     /// A part of the simulator has panicked.
     pub(super) fn defect() -> Self {
         let message = "the simulator has a defect: it could not do this; please report the request";

@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::Server;
 use super::error::ApiError;
+use super::inject;
 
 /// The header of a request's id.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-modelrelay-request-id");
@@ -53,12 +54,30 @@ pub(super) async fn guard(State(server): State<Server>, mut request: Request, ne
     let label = RequestLabel::of(request.headers());
     request.extensions_mut().insert(label.clone());
     let mut response = match check_credentials(&server, request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => inject::answer(&server, &label, request, next).await,
         Err(error) => error.into_response(),
     };
+    if response.extensions().get::<inject::Spoiled>().is_none() {
+        write_error(&mut response, &label);
+    }
+    let hostile = response.extensions_mut().remove::<inject::HostileHeaders>();
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, label.value);
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&server.world.now());
+    if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+        headers.insert(header::DATE, date);
+    }
+    if hostile.is_some() {
+        inject::HostileHeaders::apply(headers);
+    }
+    response
+}
+
+/// Gives an error its body, where it has none yet.
+pub(super) fn write_error(response: &mut Response, label: &RequestLabel) {
     let error = response.extensions_mut().remove::<ApiError>().or_else(|| {
         // What the web framework refuses by itself, such as a path that cannot be decoded.
-        let by_framework = response.status().is_client_error() && !is_json(&response);
+        let by_framework = response.status().is_client_error() && !is_json(response);
         by_framework.then(|| ApiError::refused(response.status()))
     });
     if let Some(error) = error {
@@ -66,13 +85,6 @@ pub(super) async fn guard(State(server): State<Server>, mut request: Request, ne
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
-    let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, label.value);
-    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&server.world.now());
-    if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
-        headers.insert(header::DATE, date);
-    }
-    response
 }
 
 fn is_json(response: &Response) -> bool {

@@ -14,8 +14,10 @@ use crate::api::ids::{CallId, RunId};
 use crate::api::step::{RunSteps, StepDetail};
 use crate::api::task::RunTasks;
 
+use super::super::faults::Fault;
 use super::super::world::Run;
 use super::error::ApiError;
+use super::inject::Faults;
 use super::query::Parameters;
 use super::{Server, accept, stream};
 
@@ -71,8 +73,17 @@ impl Include {
 pub(super) async fn pending_tools(
     State(server): State<Server>,
     Path(run_id): Path<String>,
+    axum::Extension(faults): Faults,
 ) -> Result<Response, ApiError> {
-    let pending = find(&server, &run_id)?.engine().ledger().fold().pending();
+    let run = find(&server, &run_id)?;
+    let before = faults.draws(Fault::StalePending).and_then(|drawn| Some((drawn, run.engine().pending_before()?)));
+    let pending = match before {
+        Some((drawn, before)) => {
+            faults.happens(drawn);
+            before
+        }
+        None => run.engine().ledger().fold().pending(),
+    };
     Ok(axum::Json(pending).into_response())
 }
 
@@ -82,11 +93,12 @@ pub(super) async fn events(
     Path(run_id): Path<String>,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,
+    axum::Extension(faults): Faults,
 ) -> Result<Response, ApiError> {
     let run = find(&server, &run_id)?;
     let wanted = stream::Wanted::read(&parameters, &headers)?;
     let (content_type, form) = accept::choose(&headers)?;
-    let pieces = stream::pieces(run, wanted, form, server.keepalive, server.stop.clone());
+    let pieces = stream::pieces(run, wanted, form, &faults, server.keepalive, server.stop.clone());
     let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
     Ok((headers, Body::from_stream(pieces)).into_response())
 }

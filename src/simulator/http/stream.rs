@@ -3,25 +3,28 @@
 //! Owns the query of `GET /runs/{id}/events` and the body that answers it, in either of its forms. Rule: an event is sent as soon as it is in
 //! the log; the stream ends when the run has ended and everything is sent, and not before unless it was asked to.
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::Stream;
-use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::super::faults::{self, Distortion, Fault};
 use super::super::world::Run;
 use super::accept::Form;
 use super::error::ApiError;
+use super::outgoing::Outgoing;
 use super::query::{self, Parameters};
 
 /// Events in one piece of the body, so that a long log does not stand in memory twice.
 const BATCH: usize = 256;
+
+/// How long an event that is sent out of its order waits for the next one.
+const HELD: Duration = Duration::from_millis(300);
 
 /// What a reader wants of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,55 +55,37 @@ impl Wanted {
     }
 }
 
-impl Form {
-    fn keepalive(self) -> &'static [u8] {
-        match self {
-            Self::Ndjson => b"{\"type\":\"keepalive\"}\n",
-            Self::Events => b": keepalive\n\n",
-        }
-    }
-
-    /// Puts an event behind what is there; its line ends with a newline.
-    fn write(self, line: &[u8], piece: &mut BytesMut) {
-        if self == Self::Events {
-            let head: Head<'_> = serde_json::from_slice(line).unwrap_or_default();
-            piece.extend_from_slice(format!("event: {}\nid: {}\ndata: ", head.event_type, head.seq).as_bytes());
-        }
-        piece.extend_from_slice(line);
-        if self == Self::Events {
-            piece.extend_from_slice(b"\n");
-        }
-    }
-}
-
-/// What a server-sent event says of its event besides the data.
-#[derive(Default, Deserialize)]
-struct Head<'a> {
-    seq: u64,
-    #[serde(rename = "type", borrow)]
-    event_type: Cow<'a, str>,
-}
-
 /// Where a stream stands.
 struct Reader {
     run: Arc<Run>,
     length: watch::Receiver<u64>,
     wanted: Wanted,
-    form: Form,
+    outgoing: Outgoing,
+    distortion: Option<Distortion>,
     keepalive: Duration,
     stop: CancellationToken,
 }
 
-/// The events that a reader wants, some at a time.
+/// The events that a reader wants, some at a time, with what befalls them.
 pub(super) fn pieces(
     run: Arc<Run>,
-    wanted: Wanted,
+    mut wanted: Wanted,
     form: Form,
+    faults: &Arc<faults::Request>,
     keepalive: Duration,
     stop: CancellationToken,
-) -> impl Stream<Item = Result<Bytes, Infallible>> {
+) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
     let length = run.engine().ledger().watch();
-    let reader = Reader { run, length, wanted, form, keepalive, stop };
+    if let Some(drawn) = faults.draws(Fault::FromStart).filter(|_| wanted.after_seq > 0) {
+        faults.happens(drawn);
+        wanted.after_seq = 0;
+    }
+    let crlf = faults.draws(Fault::Crlf);
+    if let Some(drawn) = crlf {
+        faults.happens(drawn);
+    }
+    let outgoing = Outgoing::new(form, crlf.is_some());
+    let reader = Reader { run, length, wanted, outgoing, distortion: Distortion::of(faults), keepalive, stop };
     futures_util::stream::unfold(reader, |mut reader| async {
         let piece = reader.next().await?;
         Some((Ok(piece), reader))
@@ -111,8 +96,12 @@ impl Reader {
     /// The next piece; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
+            if let Some(piece) = self.outgoing.next() {
+                return Some(piece);
+            }
             // Marked as seen before the log is read: what is appended after that wakes this reader again.
             self.length.borrow_and_update();
+            let first = self.wanted.after_seq.saturating_add(1);
             let (lines, ended) = {
                 let engine = self.run.engine();
                 let most = self.wanted.limit.min(BATCH);
@@ -124,20 +113,52 @@ impl Reader {
                 if self.wanted.limit != usize::MAX {
                     self.wanted.limit -= lines.len();
                 }
-                let mut piece = BytesMut::with_capacity(lines.iter().map(Bytes::len).sum());
-                for line in &lines {
-                    self.form.write(line, &mut piece);
-                }
-                return Some(piece.freeze());
+                self.send(first, &lines);
+                continue;
             }
+            let held = self.distortion.as_ref().is_some_and(Distortion::holds);
             if ended || !self.wanted.wait || self.wanted.limit == 0 {
+                if held {
+                    self.send_rest();
+                    continue;
+                }
                 return None;
             }
+            let patience = if held { self.keepalive.min(HELD) } else { self.keepalive };
             tokio::select! {
                 () = self.stop.cancelled() => return None,
                 changed = self.length.changed() => changed.ok()?,
-                () = tokio::time::sleep(self.keepalive) => return Some(Bytes::from_static(self.form.keepalive())),
+                () = tokio::time::sleep(patience) => {
+                    if held {
+                        self.send_rest();
+                    } else {
+                        self.outgoing.keepalive();
+                    }
+                }
             }
+        }
+    }
+
+    /// Lines of events, the first of this seq.
+    fn send(&mut self, first: u64, lines: &[Bytes]) {
+        let Some(distortion) = &mut self.distortion else {
+            for line in lines {
+                self.outgoing.event(line);
+            }
+            return;
+        };
+        for (seq, line) in (first..).zip(lines) {
+            for item in distortion.event(seq, line) {
+                self.outgoing.item(&item);
+            }
+        }
+    }
+
+    /// What a fault holds back until the next event, of which there is none.
+    fn send_rest(&mut self) {
+        let rest = self.distortion.as_mut().map(Distortion::rest).unwrap_or_default();
+        for item in &rest {
+            self.outgoing.item(item);
         }
     }
 }
