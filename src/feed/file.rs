@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::FeedItem;
 use super::outbox::{BYTES, ITEMS};
 use super::sequence::Sequence;
-use crate::api::event::{Decoded, Problem, ProtocolError, decode};
+use crate::api::event::{Decoded, ProtocolError, decode};
 use crate::api::ndjson::Line;
 use crate::store::journal::{FileLine, Lines};
 
@@ -99,11 +99,13 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
             let taken = match self.trust {
                 Trust::Journal if !found.ended => return Stop::Torn,
                 Trust::Journal => self.take_proved(&found),
-                Trust::Nothing => self.take_any(&found),
+                Trust::Nothing => {
+                    self.take_any(&found, number);
+                    Ok(())
+                }
             };
             match taken {
-                Ok(true) => self.read.end = found.end,
-                Ok(false) => return Stop::Torn,
+                Ok(()) => self.read.end = found.end,
                 Err(why) => return Stop::Damaged { line: number, why },
             }
             if (self.items.len() >= ITEMS || self.bytes >= BYTES) && !self.flush() {
@@ -118,7 +120,7 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
     }
 
     /// Takes a line of a journal, or says why it cannot be one.
-    fn take_proved(&mut self, found: &FileLine) -> Result<bool, String> {
+    fn take_proved(&mut self, found: &FileLine) -> Result<(), String> {
         let Line::Whole(line) = &found.line else { return Err("it is too long".into()) };
         self.bytes += line.len();
         let before = self.read.sequence.last();
@@ -143,12 +145,13 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
         if self.read.sequence.last() > before {
             self.read.tail = Some(line.clone());
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Takes a line as it comes; false where it is the cut beginning of one.
-    #[expect(clippy::unnecessary_wraps, reason = "the same signature as for a journal")]
-    fn take_any(&mut self, found: &FileLine) -> Result<bool, String> {
+    /// Takes a line as it comes; what is rejected in it tells its number. Behind a line without an end nothing comes
+    /// that could take its place, so one that was cut is rejected as any other.
+    fn take_any(&mut self, found: &FileLine, number: u64) {
+        let before = self.items.len();
         let decoded = match &found.line {
             Line::Whole(line) => {
                 self.bytes += line.len();
@@ -162,14 +165,12 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
         match decoded {
             Ok((Decoded::Event(event), line)) => drop(self.read.sequence.event(event, line, true, &mut self.items)),
             Ok(_) => {}
-            Err(error) if !found.ended && is_cut(&error) => return Ok(false),
             Err(error) => drop(self.read.sequence.rejected(error, &mut self.items)),
         }
-        Ok(true)
+        for item in &mut self.items[before..] {
+            if let FeedItem::Rejected(error) = item {
+                error.line_number = Some(number);
+            }
+        }
     }
-}
-
-/// Whether a line without an end cannot be read because it was cut.
-fn is_cut(error: &ProtocolError) -> bool {
-    matches!(error.problem, Problem::NotAnEvent(_) | Problem::NotUtf8(_) | Problem::TooLong { .. })
 }

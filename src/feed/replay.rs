@@ -60,8 +60,16 @@ impl ReplayFile {
     /// # Errors
     /// When it cannot be read, is not a regular file, or has no event near its beginning.
     pub fn open(path: &Path) -> Result<Self, ReplayError> {
+        let opened = private_file::open_named(path);
+        Self::of(path, opened.map_err(|source| ReplayError::Unreadable { path: path.to_path_buf(), source })?)
+    }
+
+    /// The same of a file that is open already and stands at its beginning; `path` is what people call it. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of(path: &Path, mut file: File) -> Result<Self, ReplayError> {
         let unreadable = |source| ReplayError::Unreadable { path: path.to_path_buf(), source };
-        let mut file = private_file::open_named(path).map_err(unreadable)?;
         let run_id = first_run_id(&file).map_err(unreadable)?;
         let run_id = run_id.ok_or_else(|| ReplayError::NoEvents { path: path.to_path_buf() })?;
         file.rewind().map_err(unreadable)?;

@@ -142,7 +142,8 @@ impl Sequence {
     pub fn event(&mut self, event: Event, line: &Bytes, hold: bool, out: &mut Vec<FeedItem>) -> Effect {
         if event.run_id != self.run_id {
             // No seq: a place in another run's order is none in this one's.
-            let error = ProtocolError { problem: Problem::OtherRun(event.run_id), seq: None, line: line.clone() };
+            let problem = Problem::OtherRun(event.run_id);
+            let error = ProtocolError { problem, seq: None, line: line.clone(), line_number: None };
             out.push(FeedItem::Rejected(error));
             return Effect::Nothing;
         }

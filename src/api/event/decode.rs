@@ -146,7 +146,11 @@ pub enum Problem {
 
 /// A line that breaks the protocol, with the line.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("protocol error{}: {problem}", .seq.map(|seq| format!(" at seq {seq}")).unwrap_or_default())]
+#[error(
+    "protocol error{}{}: {problem}",
+    .line_number.map(|number| format!(" in line {number}")).unwrap_or_default(),
+    .seq.map(|seq| format!(" at seq {seq}")).unwrap_or_default()
+)]
 pub struct ProtocolError {
     /// What is wrong.
     pub problem: Problem,
@@ -154,13 +158,15 @@ pub struct ProtocolError {
     pub seq: Option<u64>,
     /// The line as it came.
     pub line: bytes::Bytes,
+    /// Which line of a file it is, counted from 1; `None` where it comes from a server.
+    pub line_number: Option<u64>,
 }
 
 impl ProtocolError {
     /// A line of `bytes` bytes, over `limit`, of which only `prefix` was kept.
     #[must_use]
     pub fn too_long(bytes: u64, limit: u64, prefix: bytes::Bytes) -> Self {
-        Self { problem: Problem::TooLong { bytes, limit }, seq: claimed_seq(&prefix), line: prefix }
+        Self { problem: Problem::TooLong { bytes, limit }, seq: claimed_seq(&prefix), line: prefix, line_number: None }
     }
 }
 
@@ -170,6 +176,7 @@ impl fmt::Debug for ProtocolError {
             .field("problem", &self.problem)
             .field("seq", &self.seq)
             .field("line", &String::from_utf8_lossy(&self.line))
+            .field("line_number", &self.line_number)
             .finish()
     }
 }
@@ -183,6 +190,7 @@ pub fn decode(line: &[u8]) -> Result<Decoded, ProtocolError> {
         seq: claimed_seq(line),
         problem,
         line: bytes::Bytes::copy_from_slice(line),
+        line_number: None,
     })
 }
 

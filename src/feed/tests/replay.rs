@@ -55,7 +55,24 @@ async fn a_last_line_without_an_end_counts_where_it_is_whole() {
     let whole = file(&[Ev(1)], &line(&Ev(2)));
     assert_eq!(replayed(&whole).await[1], "1 2");
     let torn = file(&[Ev(1)], &line(&Ev(2))[..40]);
-    assert_eq!(replayed(&torn).await[1], "1");
+    assert_eq!(replayed(&torn).await[1], "1 !");
+}
+
+#[tokio::test]
+async fn a_rejected_line_of_a_file_tells_which_line_it_is() {
+    let other = line(&Ev(3)).replace(RUN, "550e8400-e29b-41d4-a716-44665544000f");
+    let odd = file(&[Ev(1), Garbled(2)], &format!("\n{other}\nnonsense\n{}\ncut", line(&Ev(3))));
+    let (tx, mut rx) = mpsc::channel(8);
+    let _handle = Feed::replay(ReplayFile::open(odd.path()).unwrap(), tx);
+    let mut lines = Vec::new();
+    while let Some(update) = rx.recv().await {
+        let FeedUpdate::Items(items) = update else { continue };
+        lines.extend(items.into_iter().filter_map(|item| match item {
+            FeedItem::Rejected(error) => error.line_number,
+            _ => None,
+        }));
+    }
+    assert_eq!(lines, [2, 4, 5, 7]);
 }
 
 #[tokio::test]

@@ -191,6 +191,7 @@ fn missing_unread_and_unknown_events_are_named_as_what_may_be_the_reason() {
         problem: crate::api::event::Problem::Missing("ts"),
         seq: Some(2),
         line: bytes::Bytes::new(),
+        line_number: None,
     });
     assert_eq!(rejected.unread_places(), 1);
     assert!(lack(&rejected), "a place that holds a rejected line");
