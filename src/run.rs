@@ -256,6 +256,8 @@ impl Run {
             EventBody::NodeLlmCall(e) => self.ledger.add_call(&e.llm_call),
             _ => {}
         }
+        // Its own beginning may have been swallowed by a gap.
+        self.folded_status.get_or_insert(RunStatus::Running);
         let still_waiting = self.pending.of_node(node_id).next().is_some();
         let node = self.nodes.entry(node_id.clone()).or_insert_with(|| Node::new(node_id.clone()));
         node.apply(event, still_waiting);

@@ -79,6 +79,17 @@ fn a_run_waits_while_any_call_waits_and_runs_when_the_last_is_answered() {
 }
 
 #[test]
+fn a_run_whose_beginning_was_swallowed_runs_and_waits_as_its_nodes_do() {
+    let mut run = Run::new(RunId::parse(RUN).unwrap());
+    run.skip(1, 2);
+    run.apply(event(3, NODE));
+    assert_eq!(run.folded_status(), Some(RunStatus::Running));
+    run.apply(event(4, &waiting(&["c1"])));
+    assert_eq!(run.folded_status(), Some(RunStatus::Waiting));
+    assert_eq!(fold(&[r#""type":"run_dreams""#]).folded_status(), None, "what it means is not known");
+}
+
+#[test]
 fn a_call_told_by_a_wait_and_by_an_ask_is_one_call_with_its_question() {
     let wait = format!(
         r#""type":"node_waiting","node_id":"a","waiting":{{"step":1,"request_id":"{REQUEST}","reason":"tool","pending_tool_calls":[{{"tool_call":{{"id":"q","name":"user_ask","arguments":"{{}}"}}}}]}}"#
