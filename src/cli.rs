@@ -6,6 +6,7 @@
 //! | [`follow`], [`demo`], [`session`] | the console, on a server and on the simulator |
 //! | [`answer`] | submitting results |
 //! | [`watch`], [`events`], [`stream`] | following a run line by line |
+//! | [`check`] | reading a whole stream, and what it proves |
 //! | [`get`], [`pending`], [`steps`], [`tasks`] | reading a run |
 //! | [`start`], [`compile`], [`lint`], [`spec`] | creating a run; checking a spec, and where in its file an issue stands |
 //! | [`simulate`], [`doctor`], [`completions`], [`man`] | the simulator alone; what is wrong here; for shells |
@@ -23,6 +24,7 @@ use crate::console::panics;
 
 pub mod answer;
 pub mod arguments;
+pub mod check;
 pub mod command_line;
 pub mod compile;
 pub mod completions;
@@ -99,6 +101,7 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
         Command::Answer(arguments) => answer::run(&arguments, verbosity),
         Command::Watch(arguments) => watch::run(&arguments, verbosity),
         Command::Events(arguments) => events::run(&arguments, verbosity),
+        Command::Check(arguments) => check::run(&arguments, verbosity),
         Command::Get(arguments) => get::run(&arguments, verbosity),
         Command::Pending(arguments) => pending::run(&arguments, verbosity),
         Command::Steps(arguments) => steps::run(&arguments, verbosity),

@@ -24,6 +24,7 @@ mod footer;
 pub mod format;
 mod json;
 mod nodes;
+pub mod odd;
 mod page;
 mod palette;
 mod pane;

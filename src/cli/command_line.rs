@@ -11,6 +11,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::api::ids::RunId;
 use crate::cli::answer::AnswerArguments;
 use crate::cli::arguments::{DisplayArguments, ReadArguments, ServerArguments};
+use crate::cli::check::CheckArguments;
 use crate::cli::compile::CompileArguments;
 use crate::cli::completions::CompletionsArguments;
 use crate::cli::demo::DemoArguments;
@@ -122,6 +123,8 @@ pub enum Command {
     Watch(WatchArguments),
     /// Print the events of a run, one line each
     Events(EventsArguments),
+    /// Read the whole stream of a run, or a file of it, and compare it with the server's snapshot
+    Check(CheckArguments),
     /// Show a run: status, cost, nodes, outputs
     Get(GetArguments),
     /// Show the tool calls that a run waits for

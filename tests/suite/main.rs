@@ -4,6 +4,7 @@
 mod answer;
 mod architecture;
 mod calls;
+mod check;
 mod cli;
 mod client;
 mod doctor;
