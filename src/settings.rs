@@ -12,6 +12,7 @@
 //!
 //! ```toml
 //! current_profile = "prod"          # used where no --profile is given
+//! ca_file = "company.pem"           # optional: authorities to trust besides the system's (PEM); from this directory
 //!
 //! [profiles.prod]
 //! api_key = "mr_sk_…"               # or: token = "…"
@@ -31,7 +32,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use secrecy::SecretString;
 
-use crate::api::client::{BaseUrl, ClientConfig, Credentials};
+use crate::api::client::{BaseUrl, ClientConfig, Credentials, Roots};
 
 pub mod directories;
 mod error;
@@ -68,6 +69,8 @@ pub struct Flags {
     pub base_url: Option<String>,
     /// `--api-key-file`
     pub api_key_file: Option<PathBuf>,
+    /// `--ca-file`, each time that it was given.
+    pub ca_files: Vec<PathBuf>,
     /// `--customer`
     pub customer_id: Option<String>,
     /// `--allow-http`
@@ -106,6 +109,8 @@ pub struct Files {
     pub vendor: Option<TextFile>,
     /// The file that `--api-key-file` names.
     pub api_key: Option<TextFile>,
+    /// The files that `--ca-file` names, else the one that our own configuration does.
+    pub authorities: Vec<TextFile>,
 }
 
 /// A file as it was read.
@@ -141,6 +146,8 @@ pub struct Server {
     pub customer_id: Option<Sourced<String>>,
     /// Whether the system's proxy is used.
     pub use_proxy: bool,
+    /// Authorities that are trusted besides the system's.
+    pub roots: Roots,
     /// What the operator should know and nothing fails for, each a sentence.
     pub notices: Vec<String>,
 }
@@ -161,6 +168,7 @@ impl Server {
         ClientConfig {
             customer_id: self.customer_id.as_ref().map(|customer| customer.value.clone()),
             use_proxy: self.use_proxy,
+            roots: self.roots.clone(),
             ..ClientConfig::new(self.base_url.value.clone(), self.credentials.value.clone())
         }
     }

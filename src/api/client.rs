@@ -8,6 +8,7 @@ mod base_url;
 mod credentials;
 mod endpoints;
 mod probe;
+mod roots;
 mod source;
 mod stream;
 
@@ -28,6 +29,7 @@ pub use base_url::{BaseUrl, DEFAULT_BASE_URL};
 pub use credentials::Credentials;
 pub use endpoints::Include;
 pub use probe::Probe;
+pub use roots::Roots;
 pub use source::ClientSource;
 pub use stream::{CancelHandle, EventStream, StreamItem};
 
@@ -56,6 +58,8 @@ pub struct ClientConfig {
     pub request_timeout: Duration,
     /// Whether the system's proxy is used; never for this machine. Default true.
     pub use_proxy: bool,
+    /// Authorities that are trusted besides the system's. Default none.
+    pub roots: Roots,
 }
 
 impl ClientConfig {
@@ -69,6 +73,7 @@ impl ClientConfig {
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
             use_proxy: true,
+            roots: Roots::default(),
         }
     }
 }
@@ -163,12 +168,14 @@ impl Client {
         if config.base_url.is_loopback() || !config.use_proxy {
             builder = builder.no_proxy();
         }
-        if !config.base_url.is_https() {
+        builder = if config.base_url.is_https() {
+            builder.tls_certs_merge(config.roots.certificates())
+        } else {
             // Plain http needs no certificates, and a bare container has none: loading them would fail.
-            builder = builder.tls_certs_only([]);
-        }
+            builder.tls_certs_only([])
+        };
         let http = builder.build().map_err(|error| {
-            let hint = "https needs the system's CA certificates (often a package named ca-certificates)";
+            let hint = "https needs the system's CA certificates (often a package named ca-certificates), or --ca-file";
             SettingError::Client(format!("{}; {hint}", innermost(&error)))
         })?;
         Ok(Self { http, config: Arc::new(config), retries: true })

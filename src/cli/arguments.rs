@@ -25,6 +25,9 @@ pub struct ServerArguments {
     /// Read the secret key from this file
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
+    /// Trust the authorities in this file of PEM certificates besides the system's; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Vec<PathBuf>,
     /// Attribute calls to this customer
     #[arg(long, value_name = "ID")]
     pub customer: Option<String>,
@@ -40,8 +43,17 @@ impl ServerArguments {
     /// What the settings are resolved from, with nothing said about the console.
     #[must_use]
     pub fn flags(&self) -> Flags {
-        let Self { profile, base_url, api_key_file, customer, allow_http, no_proxy } = self.clone();
-        Flags { profile, base_url, api_key_file, customer_id: customer, allow_http, no_proxy, ..Flags::default() }
+        let Self { profile, base_url, api_key_file, ca_file, customer, allow_http, no_proxy } = self.clone();
+        Flags {
+            profile,
+            base_url,
+            api_key_file,
+            ca_files: ca_file,
+            customer_id: customer,
+            allow_http,
+            no_proxy,
+            ..Flags::default()
+        }
     }
 
     /// A command of this program for the same server, as a shell reads it.
@@ -68,6 +80,9 @@ impl ServerArguments {
         option("--profile", self.profile.clone());
         option("--base-url", self.base_url.clone());
         option("--api-key-file", self.api_key_file.as_ref().map(|path| path.display().to_string()));
+        for path in &self.ca_file {
+            option("--ca-file", Some(path.display().to_string()));
+        }
         option("--customer", self.customer.clone());
         for (given, name) in [(self.allow_http, "--allow-http"), (self.no_proxy, "--no-proxy")] {
             words.extend(given.then(|| name.to_owned()));

@@ -11,7 +11,8 @@ pub fn next_step(error: &Error) -> Option<&'static str> {
         Error::Setting(_) => None,
         Error::Transport(broken) => Some(match broken.kind {
             TransportKind::Connect if broken.cause.contains("certificate") => {
-                "check this machine's clock and its CA certificates; `relay-console doctor` tries each step"
+                "check this machine's clock and its CA certificates, or name the server's own with --ca-file; \
+                 `relay-console doctor` tries each step"
             }
             TransportKind::Connect => {
                 "check the base URL, the network and the proxy (--no-proxy leaves it out); \

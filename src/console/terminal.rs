@@ -333,7 +333,7 @@ mod tests {
         let whole = [modes::BEGIN_FRAME, &frame, modes::END_FRAME].concat();
         let mut seen = Vec::new();
         while seen.len() < whole.len() {
-            let mut buffer = [0; 1 << 16];
+            let mut buffer = vec![0; 1 << 16];
             let count = reader.read(&mut buffer).unwrap();
             seen.extend_from_slice(&buffer[..count]);
             writer.catch_up(Duration::ZERO).unwrap();

@@ -31,6 +31,14 @@ pub enum SettingsError {
         /// What is wrong, without values.
         message: String,
     },
+    /// A file of certificates that is none.
+    #[error("cannot trust what is in {}: {reason}; give a file of PEM certificates", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A price that cannot be one.
     #[error("{}: the price of {model:?} {reason}", path.display())]
     Price {

@@ -2,6 +2,8 @@
 //!
 //! The rule that must stay true: what a parser says about a value is shown without the value, which may be a secret.
 
+use std::path::PathBuf;
+
 use indexmap::IndexMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -24,6 +26,7 @@ pub struct Price {
 #[serde(deny_unknown_fields)]
 pub(super) struct OwnConfig {
     pub(super) current_profile: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
     #[serde(default)]
     profiles: IndexMap<String, OwnProfile>,
     #[serde(default)]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
+use super::file::OwnConfig;
 use super::{
     API_KEY_VARIABLE, BASE_URL_VARIABLE, Directories, Environment, Files, Flags, SettingsError, TOKEN_VARIABLE,
     TextFile,
@@ -39,10 +40,20 @@ pub fn environment() -> Result<Environment, SettingsError> {
 /// Reads the files that `flags` and the XDG directories name.
 #[must_use]
 pub fn files(flags: &Flags, directories: &Directories) -> Files {
+    let own = read_if_there(&directories.own_config());
+    let authorities = if flags.ca_files.is_empty() {
+        // What is wrong with the file is said by whoever needs it.
+        let named = own.as_ref().and_then(|file| OwnConfig::read(file).ok()?.ca_file);
+        let beside = directories.own_config();
+        named.map(|path| beside.with_file_name(path)).into_iter().collect()
+    } else {
+        flags.ca_files.clone()
+    };
     Files {
-        own: read_if_there(&directories.own_config()),
+        own,
         vendor: read_if_there(&directories.vendor_config()),
         api_key: flags.api_key_file.as_deref().map(read),
+        authorities: authorities.iter().map(|path| read(path)).collect(),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     SettingsError, Source, Sourced, TOKEN_VARIABLE,
 };
 
-use crate::api::client::{BaseUrl, Credentials, DEFAULT_BASE_URL};
+use crate::api::client::{BaseUrl, Credentials, DEFAULT_BASE_URL, Roots};
 
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -67,9 +67,19 @@ pub fn server(
         None => credentials_of_profile(&chosen, &base_url, directories)?,
     };
     let customer_id = customer_id(flags, chosen.profile.as_ref())?;
+    let roots = roots(files)?;
     let notices = notices(files, &chosen, &credentials.source);
     let profile = chosen.profile.map(|profile| Sourced::new(profile.name, profile.chosen_by));
-    Ok(Server { profile, base_url, credentials, customer_id, use_proxy: !flags.no_proxy, notices })
+    Ok(Server { profile, base_url, credentials, customer_id, use_proxy: !flags.no_proxy, roots, notices })
+}
+
+/// The authorities that are trusted besides the system's.
+pub(super) fn roots(files: &Files) -> Result<Roots, SettingsError> {
+    files.authorities.iter().try_fold(Roots::default(), |roots, file| {
+        let read = Roots::from_pem(text_of(file)?.as_bytes());
+        let read = read.map_err(|reason| SettingsError::Authorities { path: file.path.clone(), reason })?;
+        Ok(roots.and(&read))
+    })
 }
 
 /// What the operator should know and nothing fails for.

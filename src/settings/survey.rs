@@ -10,7 +10,7 @@ use super::{
     API_KEY_VARIABLE, Directories, Environment, Files, Flags, Preferences, SettingsError, Source, Sourced,
     TOKEN_VARIABLE, TextFile,
 };
-use crate::api::client::{BaseUrl, Credentials};
+use crate::api::client::{BaseUrl, Credentials, Roots};
 
 /// What each setting is. A field is `None` where it may stand in a profile that could not be settled.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Survey {
     pub credentials: Option<Result<Sourced<Credentials>, SettingsError>>,
     /// The customer that calls are attributed to.
     pub customer_id: Option<Result<Option<Sourced<String>>, SettingsError>>,
+    /// The authorities that are trusted besides the system's.
+    pub roots: Result<Roots, SettingsError>,
     /// How the console looks and behaves.
     pub preferences: Result<Preferences, SettingsError>,
     /// Where further credentials stand, which something before them overrides.
@@ -78,6 +80,7 @@ pub fn survey(flags: &Flags, environment: &Environment, files: &Files, directori
         base_url,
         credentials,
         customer_id,
+        roots: resolve::roots(files),
         preferences: resolve::preferences(flags, environment, files),
         own: file_state(files.own.as_ref(), |file| {
             OwnConfig::read(file).map(|config| {

@@ -24,6 +24,7 @@ mod simulator;
 mod store;
 mod stream_bench;
 mod submission;
+mod tls;
 mod watch;
 
 /// Settings under which a snapshot is read from and written to `snapshots/`, by its own name only.

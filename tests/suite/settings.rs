@@ -49,6 +49,7 @@ impl Sources<'_> {
             own: there(OWN, self.own),
             vendor: there(VENDOR, self.vendor),
             api_key: self.key_file.map(|text| file("/run/key", text)),
+            authorities: Vec::new(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::report::{Finding, State};
-use crate::api::client::{BaseUrl, DEFAULT_BASE_URL};
+use crate::api::client::{BaseUrl, DEFAULT_BASE_URL, Roots};
 use crate::cli::exit::Exit;
 use crate::settings::{
     BASE_URL_VARIABLE, Directories, FileState, Flags, SettingsError, Survey, masked, without_secrets,
@@ -28,6 +28,9 @@ pub(super) fn findings(survey: &Survey, flags: &Flags, directories: &Directories
     findings.push(customer(survey));
     findings.push(proxy(flags, settled_base_url(survey)));
     findings.push(encryption(settled_base_url(survey)));
+    if settled_base_url(survey).is_some_and(BaseUrl::is_https) {
+        findings.push(authorities(survey));
+    }
     match &survey.preferences {
         Ok(preferences) => {
             let color = if preferences.color { "on" } else { "off, by NO_COLOR" };
@@ -194,6 +197,21 @@ fn encryption(base_url: Option<&BaseUrl>) -> Finding {
             .from("--allow-http")
             .advise("use https where the server offers it"),
     }
+}
+
+/// Whom certificates are trusted from.
+fn authorities(survey: &Survey) -> Finding {
+    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let system = match ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().copied().find(set) {
+        Some(name) => format!("those of {name}, in place of the system's"),
+        None => "the system's".to_owned(),
+    };
+    match &survey.roots {
+        Err(error) => wrong("authorities", error),
+        Ok(roots) if roots.is_empty() => Finding::fine("authorities", system),
+        Ok(roots) => Finding::fine("authorities", format!("{system}, and {} of --ca-file or ca_file", roots.len())),
+    }
+    .fact("extra", survey.roots.as_ref().map_or(0, Roots::len))
 }
 
 #[cfg(unix)]

@@ -61,6 +61,7 @@ pub(super) async fn look(survey: &Survey, flags: &Flags) -> Found {
     let config = ClientConfig {
         customer_id: survey.customer_id.as_ref().and_then(|id| Some(id.as_ref().ok()?.as_ref()?.value.clone())),
         use_proxy: !flags.no_proxy,
+        roots: survey.roots.clone().unwrap_or_default(),
         connect_timeout: PATIENCE,
         request_timeout: ANSWER_PATIENCE,
         ..ClientConfig::new(
@@ -166,7 +167,7 @@ fn advice(error: &Error, proxied: bool) -> Option<String> {
         Error::Transport(broken) => match broken.kind {
             TransportKind::Connect if broken.cause.contains("certificate") => {
                 "the server's certificate is not trusted: check the clock, the system's CA certificates (a company's \
-                 proxy may need its own), and the host's name"
+                 proxy may need its own: --ca-file FILE), and the host's name"
             }
             TransportKind::Connect if proxied => {
                 "check that the proxy above is right and runs, or go without it: --no-proxy, or NO_PROXY with the host"
