@@ -284,7 +284,7 @@ impl Run {
     /// Records that the places `first..=last` stay empty.
     pub fn skip(&mut self, first: u64, last: u64) {
         self.counts.gaps += 1;
-        self.counts.missing += last.saturating_sub(first) + 1;
+        self.counts.missing = self.counts.missing.saturating_add(last.saturating_sub(first).saturating_add(1));
         self.last_seq = self.last_seq.max(last);
         self.history.push_gap(first, last);
     }

@@ -7,6 +7,9 @@
 //! ahead it moves nothing: the line is given out at once without its seq, and its claim is remembered, so that it is
 //! neither given out twice nor counted as missing when the events around it come.
 //!
+//! An event far ahead of all others is a claim, too, unless a second one near it agrees: one wild number must not make
+//! every real event behind it a duplicate.
+//!
 //! While a history is read, events beyond a gap may be held (bounded) until the answer ends: a server that sends them
 //! out of order has not skipped any.
 
@@ -28,6 +31,10 @@ const CLAIMS_KEPT: usize = 4096;
 /// close together, and what is not held is read again.
 const HELD_EVENTS: usize = 1024;
 const HELD_BYTES: usize = 4 * 1024 * 1024;
+
+/// An event further ahead than this is believed only in company: no server skips so much where it has not lost its
+/// beginning, and then many events lie behind the gap.
+const FAR: u64 = 1_000_000;
 
 /// What a line did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,21 +159,31 @@ impl Sequence {
             count_duplicate(out);
             return Effect::Nothing;
         }
+        let far = self.is_far(seq);
+        if far && self.claims.contains(&seq) {
+            count_duplicate(out);
+            return Effect::Nothing;
+        }
         if hold && !self.missing_before(seq).is_empty() {
             self.held_bytes += line.len();
-            let kept = self.lines.then(|| line.clone());
+            // A copy where it is kept for itself: a slice would hold all that came with it.
+            let kept = if far { Some(Bytes::copy_from_slice(line)) } else { self.lines.then(|| line.clone()) };
             self.held.insert(seq, (event, kept));
             let full = self.held.len() >= HELD_EVENTS || self.held_bytes >= HELD_BYTES;
             return if full { self.settle(out) } else { Effect::Nothing };
         }
-        let kept = self.lines.then(|| line.clone());
+        let kept = (self.lines || far).then(|| line.clone());
         self.place((event, kept), out)
     }
 
     /// Nothing more comes before the events that are held: gives them out, or says that a gap is to be read again.
     pub fn settle(&mut self, out: &mut Vec<FeedItem>) -> Effect {
         let mut effect = Effect::Nothing;
-        while let Some((_, event)) = self.held.pop_first() {
+        while let Some((seq, event)) = self.held.pop_first() {
+            if self.is_far(seq) && self.held.range(seq..=seq.saturating_add(FAR)).next().is_none() {
+                self.disbelieve(event, out);
+                continue;
+            }
             effect = self.place(event, out);
             if matches!(effect, Effect::Reread { .. }) {
                 break;
@@ -192,6 +209,10 @@ impl Sequence {
                 self.gap = Some(gap);
                 return Effect::Reread { first, last, attempt: gap.attempts };
             }
+            if self.is_far(seq) && self.held.range(seq..=seq.saturating_add(FAR)).next().is_none() {
+                self.gap = None;
+                return self.disbelieve((event, line), out);
+            }
             let permanent = self.missing_before(gap.last + 1);
             out.extend(permanent.iter().map(|(first, last)| FeedItem::Gap { first: *first, last: *last }));
             // What is still missing behind it was skipped less often: a gap of its own.
@@ -202,11 +223,21 @@ impl Sequence {
         Effect::New
     }
 
+    fn is_far(&self, seq: u64) -> bool {
+        seq - self.last > FAR
+    }
+
+    /// Takes an event that stands alone far ahead as a line that only claims its seq.
+    fn disbelieve(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) -> Effect {
+        let problem = Problem::FarAhead(event.seq - self.last);
+        self.rejected(ProtocolError { problem, seq: Some(event.seq), line: line.unwrap_or_default() }, out)
+    }
+
     fn give(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) {
         self.advance(event.seq);
         self.given += 1;
         self.run_ended |= event.body.ends_run();
-        out.extend(line.map(FeedItem::Line));
+        out.extend(line.filter(|_| self.lines).map(FeedItem::Line));
         out.push(FeedItem::Event(event));
     }
 
@@ -230,7 +261,7 @@ impl Sequence {
                 count_duplicate(out);
                 Effect::Nothing
             }
-            Some(seq) if seq == self.last + 1 => {
+            Some(seq) if seq == self.last.saturating_add(1) => {
                 if !self.claims.contains(&seq) {
                     out.push(FeedItem::Rejected(error));
                     self.given += 1;
@@ -254,6 +285,12 @@ impl Sequence {
         }
     }
 
+    /// The seqs beyond [`Self::last`] that were given out without their place, so that they are no news.
+    #[must_use]
+    pub fn claims(&self) -> &BTreeSet<u64> {
+        &self.claims
+    }
+
     /// From the first to the last missing seq.
     fn extent(ranges: &[(u64, u64)]) -> Option<(u64, u64)> {
         Some((ranges.first()?.0, ranges.last()?.1))
@@ -268,7 +305,7 @@ impl Sequence {
     /// The ranges between `last` and `seq` that no rejected line claims.
     fn missing_before(&self, seq: u64) -> Vec<(u64, u64)> {
         let mut missing = Vec::new();
-        let mut next = self.last + 1;
+        let mut next = self.last.saturating_add(1);
         for claim in self.claims.range(next..seq).copied().chain([seq]) {
             if next < claim {
                 missing.push((next, claim - 1));

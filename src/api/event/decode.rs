@@ -134,6 +134,9 @@ pub enum Problem {
     /// The event is of another run than the one that was asked for.
     #[error("the event belongs to run {0}")]
     OtherRun(RunId),
+    /// The event's seq is so far ahead of all others, and no other near it, that it is not believed.
+    #[error("seq is {0} ahead of all other events")]
+    FarAhead(u64),
     /// The line was longer than the limit and was skipped; only its beginning is kept.
     #[error("a line of {bytes} bytes, over the limit of {limit}")]
     TooLong {

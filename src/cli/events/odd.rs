@@ -24,7 +24,7 @@ pub(super) struct Odd {
 impl Odd {
     pub(super) fn gap(&mut self, first: u64, last: u64) {
         self.gaps += 1;
-        self.missing += last.saturating_sub(first) + 1;
+        self.missing = self.missing.saturating_add(last.saturating_sub(first).saturating_add(1));
         self.note(&format!("the server has no events {first} to {last}; going on"));
     }
 

@@ -164,6 +164,51 @@ fn an_event_of_another_run_is_rejected_and_takes_no_place() {
 }
 
 #[test]
+fn one_event_with_a_wild_seq_moves_nothing_and_costs_no_event() {
+    let wild = 1_000_000_000_000_000;
+    let mut history = Trial { hold: true, ..Trial::after(0) };
+    for seq in [1, wild, 2, 3] {
+        history.take(seq);
+    }
+    assert_eq!(history.sequence.settle(&mut history.out), Effect::Nothing);
+    history.take(wild);
+    history.take(4);
+    assert_eq!(history.given(), "1 2 3 ! x1 4");
+    let FeedItem::Rejected(error) = &history.out[3] else { panic!("a rejected line") };
+    assert_eq!(error.line, line(RUN, wild.unsigned_abs()));
+    let mut live = Trial::after(1);
+    for attempt in 1..=3 {
+        assert!(matches!(live.take(wild), Effect::Reread { attempt: read, .. } if read == attempt));
+    }
+    for seq in [wild, 2, i64::MAX, 3] {
+        live.take(seq);
+    }
+    assert_eq!(live.given(), "! 2 3");
+}
+
+#[test]
+fn a_log_that_has_lost_its_long_beginning_is_followed_from_where_it_begins() {
+    let mut trial = Trial { hold: true, ..Trial::after(0) };
+    for _ in 1..=4 {
+        trial.take(5_000_000);
+        trial.take(5_000_001);
+        trial.sequence.settle(&mut trial.out);
+    }
+    assert_eq!(trial.given(), "1-4999999 5000000 5000001");
+}
+
+#[test]
+fn the_last_seqs_that_there_are_break_nothing() {
+    let mut trial = Trial { hold: true, ..Trial::after(u64::MAX - 2) };
+    for seq in [u64::MAX, u64::MAX - 1, u64::MAX] {
+        trial.sequence.event(event(seq), &line(RUN, seq), true, &mut trial.out);
+    }
+    trial.sequence.rejected(garbled(u64::MAX), &mut trial.out);
+    trial.sequence.event(event(5), &line(RUN, 5), false, &mut trial.out);
+    assert_eq!(trial.given(), format!("{} {} x3", u64::MAX - 1, u64::MAX));
+}
+
+#[test]
 fn a_server_that_starts_again_from_1_gives_nothing_twice() {
     let mut trial = Trial::after(0);
     for seq in [1, 2, 3, 1, 2, 3, 4] {
