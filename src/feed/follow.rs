@@ -69,6 +69,8 @@ pub(super) struct Follower<S> {
     pub(super) backoff: Backoff,
     /// Whether the run's last event was applied.
     pub(super) run_ended: bool,
+    /// How often in a row the events had no end although the snapshot said that the run has one.
+    pub(super) endless: u8,
     /// Events and rejected places that are still wanted; `None` for all.
     pub(super) left: Option<u64>,
 }
@@ -89,6 +91,7 @@ impl<S: Source> Follower<S> {
             sequence: Sequence::new(run_id, config.after_seq).with_lines(config.lines),
             backoff: Backoff::default(),
             run_ended: false,
+            endless: 0,
             left: config.limit,
         }
     }

@@ -7,6 +7,7 @@
 //! Rule: every future here may be dropped at any await (the operator's "now" does so); what was taken from a stream
 //! is in the sequence and the outbox by then, or was not taken.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,16 +19,21 @@ use tokio::time::Instant;
 
 use super::follow::{End, Follower};
 use super::outbox::Closed;
-use super::sequence::Effect;
+use super::sequence::{Effect, REREADS};
 use super::source::Source;
 use super::{FeedUpdate, LinkState};
 use crate::api::client::{EventsQuery, Reply, StreamItem};
 use crate::api::error::{Class, Error, StreamError};
+use crate::api::event::ProtocolError;
 use crate::api::ids::RunId;
 use crate::api::run::RunSnapshot;
 
 /// A history that is quiet for so long without ending comes from a server that keeps it open.
 const HISTORY_QUIET: Duration = Duration::from_secs(5);
+
+/// A stream that says for so many idle timeouts only that it is alive is probed: a server may have lost what it should
+/// say and not the clock that keeps the connection.
+const ONLY_ALIVE: u32 = 4;
 
 /// How often the snapshot is read after the run's last event before the run counts as ended without it.
 const LAST_READS: u32 = 3;
@@ -37,8 +43,8 @@ const PAGE: u32 = 10_000;
 
 /// What a probe has found.
 enum Probed {
-    /// The stream has missed something.
-    More,
+    /// The server has this event, which the stream had not brought when the probe was made.
+    More(u64),
     /// The stream has missed nothing.
     Nothing(Option<Box<Reply<RunSnapshot>>>),
     /// The server does not answer, or refuses.
@@ -67,6 +73,8 @@ struct Reading {
     probe: Option<Probe>,
     /// Whether the probe was asked for: bytes that were on their way already prove nothing then.
     doubted: bool,
+    /// Whether the probe is made although nothing is wrong: its failure says nothing of the stream.
+    only_alive: bool,
     /// Whether the snapshot says that the run has ended: a quiet history has no more then.
     terminal: bool,
 }
@@ -81,6 +89,7 @@ impl Reading {
             sign_at: Timestamp::now(),
             probe: None,
             doubted: false,
+            only_alive: false,
             terminal: false,
         }
     }
@@ -124,6 +133,8 @@ impl<S: Source> Follower<S> {
             self.outbox.link(LinkState::CatchingUp { applied }).await?;
             self.read(stream, &mut reading).await?;
             applied = reading.applied;
+            // A keepalive may have made it live, and the next request may take its time.
+            self.outbox.link(LinkState::CatchingUp { applied }).await?;
             if !self.run_ended && self.is_full(&query) {
                 continue;
             }
@@ -131,7 +142,7 @@ impl<S: Source> Follower<S> {
                 break;
             }
             if wait && self.sequence.last() == before {
-                return Ok(End::Ended);
+                return self.ended_without_its_last_event();
             }
             wait = true;
         }
@@ -148,6 +159,18 @@ impl<S: Source> Follower<S> {
             return Err(End::unavailable("the server closed the stream before the run had ended".to_owned()));
         }
         self.read_the_last().await
+    }
+
+    /// The snapshot says that the run has ended, and the events have no end: read again as a gap is, because an answer
+    /// that was cut short looks the same. Whoever asked to begin behind some event may have begun behind the last.
+    fn ended_without_its_last_event(&mut self) -> Result<End, End> {
+        self.endless += 1;
+        let may_be_known = self.config.after_seq > 0 && self.sequence.last() == self.config.after_seq;
+        if self.endless > REREADS || may_be_known {
+            return Ok(End::Ended);
+        }
+        let cause = format!("the run has ended, and its last event is missing; reading again ({})", self.endless);
+        Err(End::Failed { cause, class: None, retry_after: None })
     }
 
     /// Reads answer after answer until one brings nothing new.
@@ -203,6 +226,8 @@ impl<S: Source> Follower<S> {
                     break;
                 }
                 Err(error) if error.is_retryable() && attempt < LAST_READS => {
+                    // Nothing is connected meanwhile, and nothing is missing either.
+                    self.outbox.link(LinkState::Connecting).await?;
                     let wait = crate::api::retry::delay(attempt, error.retry_after(), crate::api::retry::jitter());
                     tokio::time::sleep(wait).await;
                 }
@@ -226,6 +251,7 @@ impl<S: Source> Follower<S> {
                 Phase::History => reading.sign + HISTORY_QUIET.min(self.config.idle_timeout),
                 Phase::Live => reading.sign + self.config.idle_timeout,
             };
+            let look_at = reading.event_at + self.config.idle_timeout * ONLY_ALIVE;
             tokio::select! {
                 biased;
                 item = stream.next() => {
@@ -247,6 +273,10 @@ impl<S: Source> Follower<S> {
                     Phase::History => self.caught_up(reading).await?,
                     Phase::Live => self.doubt(reading).await?,
                 },
+                () = tokio::time::sleep_until(look_at), if reading.phase == Phase::Live && reading.probe.is_none() => {
+                    (reading.doubted, reading.only_alive) = (true, true);
+                    self.start_probe(reading);
+                }
             }
         }
     }
@@ -313,6 +343,7 @@ impl<S: Source> Follower<S> {
             reading.event_at = Instant::now();
             self.run_ended |= self.sequence.run_ended();
             self.backoff.reset();
+            self.endless = 0;
             if let Some(left) = &mut self.left {
                 *left = left.saturating_sub(given);
                 if *left == 0 && !self.run_ended {
@@ -346,23 +377,38 @@ impl<S: Source> Follower<S> {
     /// Says that the link is stale, and probes it.
     async fn doubt(&mut self, reading: &mut Reading) -> Result<(), End> {
         self.outbox.stale(reading.sign_at).await?;
+        self.start_probe(reading);
+        Ok(())
+    }
+
+    fn start_probe(&self, reading: &mut Reading) {
         let patience = self.config.idle_timeout;
         let (run_id, quiet) = (self.sequence.run_id(), HISTORY_QUIET.min(patience / 2));
-        let probe = probe(Arc::clone(&self.source), run_id, self.query(false), quiet);
+        let claims = self.sequence.claims().clone();
+        let limit = u32::try_from(claims.len()).unwrap_or(PAGE).saturating_add(1).min(PAGE);
+        let query = EventsQuery { limit, include_output: false, ..self.query(false) };
+        let probe = probe(Arc::clone(&self.source), run_id, query, claims, quiet);
         reading.probe = Some(Box::pin(async move {
             tokio::time::timeout(patience, probe).await.unwrap_or_else(|_| {
                 let cause = format!("no sign of life, and no answer to a probe within {} s", patience.as_secs());
                 Probed::Failed(End::unavailable(cause))
             })
         }));
-        Ok(())
     }
 
     async fn probed(&mut self, probed: Option<Probed>, reading: &mut Reading) -> Result<(), End> {
         reading.probe = None;
         reading.doubted = false;
+        reading.event_at = Instant::now();
         match probed {
-            Some(Probed::More) => Err(End::Reopen),
+            Some(Probed::Failed(_)) if std::mem::take(&mut reading.only_alive) => Ok(()),
+            Some(Probed::More(seq)) if seq > self.sequence.last() => Err(End::Reopen),
+            Some(Probed::More(_)) => {
+                // The stream was only late.
+                reading.only_alive = false;
+                reading.alive();
+                Ok(self.outbox.link(LinkState::Live).await?)
+            }
             Some(Probed::Failed(end)) => Err(end),
             Some(Probed::Nothing(snapshot)) => {
                 if let Some(snapshot) = snapshot {
@@ -372,6 +418,7 @@ impl<S: Source> Follower<S> {
                         return Err(End::Reopen);
                     }
                 }
+                reading.only_alive = false;
                 reading.alive();
                 Ok(self.outbox.link(LinkState::Live).await?)
             }
@@ -394,9 +441,17 @@ fn readable(answer: Result<Reply<RunSnapshot>, Error>) -> Result<Option<Reply<Ru
 }
 
 /// Asks with a second request whether the stream has missed something.
-async fn probe<S: Source>(source: Arc<S>, run_id: RunId, query: EventsQuery, quiet: Duration) -> Probed {
+/// `claims` are seqs that are no news.
+async fn probe<S: Source>(
+    source: Arc<S>,
+    run_id: RunId,
+    query: EventsQuery,
+    claims: BTreeSet<u64>,
+    quiet: Duration,
+) -> Probed {
+    let is_news = |seq: u64| seq > query.after_seq && !claims.contains(&seq);
     let look = async {
-        let mut stream = source.events(EventsQuery { limit: 1, include_output: false, ..query }).await?;
+        let mut stream = source.events(query).await?;
         // A server that keeps the answer open has nothing either. A keepalive says nothing of that, as an event may
         // stand behind it, and does not put off the end, as they may come for ever.
         let mut quiet_at = Instant::now() + quiet;
@@ -405,11 +460,11 @@ async fn probe<S: Source>(source: Arc<S>, run_id: RunId, query: EventsQuery, qui
                 quiet_at = Instant::now() + quiet;
             }
             match item {
-                Ok(StreamItem::Event { event, .. }) if event.seq > query.after_seq && event.run_id == run_id => {
-                    return Ok(Probed::More);
+                Ok(StreamItem::Event { event, .. }) if is_news(event.seq) && event.run_id == run_id => {
+                    return Ok(Probed::More(event.seq));
                 }
-                Err(StreamError::Protocol(error)) if error.seq.is_some_and(|seq| seq > query.after_seq) => {
-                    return Ok(Probed::More);
+                Err(StreamError::Protocol(ProtocolError { seq: Some(seq), .. })) if is_news(seq) => {
+                    return Ok(Probed::More(seq));
                 }
                 Err(StreamError::Transport(error)) => return Err(Error::Transport(error)),
                 _ => {}
