@@ -1,6 +1,7 @@
 //! The feed's rules against a scripted source, in paused time: no network, no waiting.
 
 mod bounded;
+mod network;
 mod replay;
 
 use std::collections::VecDeque;
