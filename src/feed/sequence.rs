@@ -230,7 +230,7 @@ impl Sequence {
     /// Takes an event that stands alone far ahead as a line that only claims its seq.
     fn disbelieve(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) -> Effect {
         let problem = Problem::FarAhead(event.seq - self.last);
-        self.rejected(ProtocolError { problem, seq: Some(event.seq), line: line.unwrap_or_default() }, out)
+        self.rejected(ProtocolError { problem, seq: Some(event.seq), line: line.unwrap_or_default(), line_number: None }, out)
     }
 
     fn give(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) {

@@ -65,11 +65,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_packed_text_has_the_bytes_that_the_format_wants() {
+    fn a_bytes_text_has_the_bytes_that_the_format_wants() {
         let mut packer = Packer::new();
-        let mut packed = packer.pack(b"hello").to_vec();
-        packed.extend(packer.end());
+        let mut bytes = packer.pack(b"hello").to_vec();
+        bytes.extend(packer.end());
         let expected = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\0\x05\0\xfa\xffhello\x01\0\0\xff\xff\x86\xa6\x10\x36\x05\0\0\0";
-        assert_eq!(packed, expected);
+        assert_eq!(bytes, expected);
     }
 }
