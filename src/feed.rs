@@ -15,15 +15,25 @@
 //! | `outbox` | what is on its way to the receiver, in bounded batches |
 //! | [`replay`] | a file in the place of a server |
 //! | `file` | the lines of a file in order |
+//! | `journal` | what is read from the journal on disk, and what goes into it |
+//! | `tail` | whether the journal's last line is still the server's; pure |
+//! | `record` | how lines stand in a journal; pure |
+//! | `scribe` | the task that writes |
+//! | `take_over` | becoming the one who writes |
 
 mod backoff;
 mod file;
 mod follow;
+mod journal;
 mod outbox;
+mod record;
 pub mod replay;
+mod scribe;
 pub mod sequence;
 mod session;
 mod source;
+mod tail;
+mod take_over;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +48,7 @@ use crate::api::error::Class;
 use crate::api::event::{Event, ProtocolError};
 use crate::api::ids::RunId;
 use crate::api::run::RunSnapshot;
+use crate::store::journal::Journal;
 use follow::Follower;
 pub use replay::{ReplayError, ReplayFile};
 use source::Server;
@@ -89,6 +100,22 @@ impl Feed {
         tokio::spawn(follower.run());
         FeedHandle { signals }
     }
+
+    /// As [`Feed::spawn`], and keeps the run's journal: what stands in it is sent first, without a network, then the
+    /// stream is asked from its last event, which has to be the same. What is applied is written.
+    #[must_use = "dropping the handle stops the feed"]
+    pub fn spawn_with_journal(
+        clients: ClientSource,
+        run_id: RunId,
+        config: FeedConfig,
+        journal: Journal,
+        tx: mpsc::Sender<FeedUpdate>,
+    ) -> FeedHandle {
+        let signals = Arc::new(Signals::default());
+        let follower = Follower::new(Server::new(clients, run_id), run_id, config, tx, Arc::clone(&signals));
+        tokio::spawn(follower.with_journal(journal).run());
+        FeedHandle { signals }
+    }
 }
 
 /// What a [`FeedHandle`] can tell its feed. Each is a flag: telling it twice before it is heard is telling it once.
@@ -97,6 +124,10 @@ struct Signals {
     reconnect: Notify,
     probe: Notify,
     stop: CancellationToken,
+    /// A journal's writer is gone, and this feed's is its own now.
+    taken_over: Notify,
+    /// The feed has written everything and is gone.
+    finished: CancellationToken,
 }
 
 /// Steers a feed; stops it when dropped.
@@ -121,6 +152,12 @@ impl FeedHandle {
     pub fn stop(&self) {
         self.signals.stop.cancel();
     }
+
+    /// Stops the feed and waits until what it has sent stands in the journal.
+    pub async fn finish(&self) {
+        self.stop();
+        self.signals.finished.cancelled().await;
+    }
 }
 
 impl Drop for FeedHandle {
@@ -143,6 +180,13 @@ pub enum FeedUpdate {
     },
     /// What the stream brought, in order; never empty, bounded in size.
     Items(Vec<FeedItem>),
+    /// Everything that was sent before is of another history than the server's: the run begins anew.
+    Restarted {
+        /// Why, in words; not yet inert.
+        why: String,
+    },
+    /// Something is wrong with the journal on disk, in a sentence; not yet inert. The run is followed all the same.
+    Journal(String),
 }
 
 /// One thing that the stream brought.

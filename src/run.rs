@@ -323,6 +323,11 @@ impl Run {
         }
     }
 
+    /// Forgets everything: its events come again from the first. An answer that was asked for before counts no more.
+    pub fn begin_anew(&mut self) {
+        *self = Self { pending: self.pending.begun_anew(), ..Self::new(self.run_id) };
+    }
+
     /// Takes in a pending-tools answer that was asked for when the pending calls stood at `generation`.
     ///
     /// Returns false, changing nothing, when events have changed the pending calls since: ask again.

@@ -190,6 +190,8 @@ impl Printer {
         match update {
             FeedUpdate::Link(state) => return self.link(state),
             FeedUpdate::Snapshot { snapshot, .. } => self.status = Some(snapshot.status),
+            // It keeps no journal.
+            FeedUpdate::Restarted { .. } | FeedUpdate::Journal(_) => {}
             FeedUpdate::Items(items) => {
                 self.link.progressed();
                 for item in items {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::backoff::Backoff;
+use super::journal::Journal;
 use super::outbox::{Closed, Outbox};
 use super::sequence::Sequence;
 use super::source::Source;
@@ -17,6 +18,7 @@ use super::{FeedConfig, FeedUpdate, LinkState, Signals};
 use crate::api::error::{Class, Error};
 use crate::api::ids::RunId;
 use crate::api::retry;
+use crate::store;
 
 /// What a connection ended in.
 #[derive(Debug, PartialEq)]
@@ -29,6 +31,8 @@ pub(super) enum End {
     Failed { cause: String, class: Option<Class>, retry_after: Option<Duration> },
     /// It is to be made again at once: another one has more to say.
     Reopen,
+    /// The journal is of another history than the server's: everything begins anew.
+    Restart { why: String },
     /// Nobody listens, or all that was wanted is sent.
     Closed,
 }
@@ -73,6 +77,8 @@ pub(super) struct Follower<S> {
     pub(super) endless: u8,
     /// Events and rejected places that are still wanted; `None` for all.
     pub(super) left: Option<u64>,
+    /// What is kept on disk, where anything is.
+    pub(super) journal: Option<Journal>,
 }
 
 impl<S: Source> Follower<S> {
@@ -93,18 +99,33 @@ impl<S: Source> Follower<S> {
             run_ended: false,
             endless: 0,
             left: config.limit,
+            journal: None,
         }
+    }
+
+    /// The same, which keeps the run's journal at `place` and begins with what stands there.
+    pub(super) fn with_journal(self, place: store::journal::Journal) -> Self {
+        Self { journal: Some(Journal::new(place)), ..self }
     }
 
     /// Follows the run until it is told to stop, or nobody listens.
     pub(super) async fn run(mut self) {
         let signals = Arc::clone(&self.signals);
+        // Cancelled when everything is written, or a panic ends the task.
+        let _finished = signals.finished.clone().drop_guard();
         let listener = self.outbox.listener();
         tokio::select! {
             biased;
             () = signals.stop.cancelled() => {}
             () = listener.closed() => {}
-            () = async { while self.connect_once().await.is_ok() {} } => {}
+            () = self.follow() => {}
+        }
+        self.close_journal().await;
+    }
+
+    async fn follow(&mut self) {
+        if self.open_journal().await.is_ok() {
+            while self.connect_once().await.is_ok() {}
         }
     }
 
@@ -123,6 +144,7 @@ impl<S: Source> Follower<S> {
         match end {
             End::Closed => return Err(Closed),
             End::Reopen => {}
+            End::Restart { why } => self.restart(why).await?,
             End::Ended if !self.config.wait => {
                 self.outbox.link(LinkState::Ended).await?;
                 return Err(Closed);
@@ -144,7 +166,13 @@ impl<S: Source> Follower<S> {
     async fn rest(&mut self, state: LinkState) -> Result<(), Closed> {
         self.outbox.link(state).await?;
         let signals = Arc::clone(&self.signals);
-        signals.reconnect.notified().await;
+        loop {
+            self.record().await;
+            tokio::select! {
+                () = signals.reconnect.notified() => break,
+                () = signals.taken_over.notified() => self.take_over(),
+            }
+        }
         self.renew();
         Ok(())
     }

@@ -62,6 +62,12 @@ impl Outbox {
         Ok(())
     }
 
+    /// Drops what has not been sent: it was not so.
+    pub(super) fn discard(&mut self) {
+        (self.bytes, self.begun) = (0, None);
+        self.items.clear();
+    }
+
     /// Sends what is neither an item nor a link state, after the items before it.
     pub(super) async fn send(&mut self, update: FeedUpdate) -> Result<(), Closed> {
         self.flush().await?;

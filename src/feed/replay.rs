@@ -103,7 +103,9 @@ impl Feed {
     pub fn replay(file: ReplayFile, tx: mpsc::Sender<FeedUpdate>) -> FeedHandle {
         let signals = Arc::new(Signals::default());
         let stop = signals.stop.clone();
+        let finished = signals.finished.clone().drop_guard();
         tokio::spawn(async move {
+            let _finished = finished;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::FeedItem;
+use super::{FeedItem, record};
 use crate::api::event::{Event, Problem, ProtocolError};
 use crate::api::ids::RunId;
 
@@ -73,6 +73,12 @@ pub struct Sequence {
     lines: bool,
     /// How often a gap is read again before it counts as permanent.
     rereads: u8,
+    /// What was given out, as a journal has it, since it was last taken; `None` where nobody wants it.
+    record: Option<Vec<u8>>,
+    /// Only what stands behind this place is recorded.
+    recorded_after: u64,
+    /// Whether the next event stands behind a permanent gap.
+    behind_gap: bool,
 }
 
 /// A gap that may still heal.
@@ -99,6 +105,9 @@ impl Sequence {
             run_ended: false,
             lines: false,
             rereads: REREADS,
+            record: None,
+            recorded_after: 0,
+            behind_gap: false,
         }
     }
 
@@ -112,6 +121,23 @@ impl Sequence {
     #[must_use]
     pub fn with_rereads(self, rereads: u8) -> Self {
         Self { rereads, ..self }
+    }
+
+    /// Records from now on what is given out behind the place `after`, in the form of a journal; `None` ends it.
+    pub fn record_after(&mut self, after: Option<u64>) {
+        self.record = after.map(|_| Vec::new());
+        self.recorded_after = after.unwrap_or_default();
+    }
+
+    /// What was recorded since this was last asked: whole lines with their ends.
+    pub fn take_record(&mut self) -> Vec<u8> {
+        self.record.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// How many bytes there are to take.
+    #[must_use]
+    pub fn record_len(&self) -> usize {
+        self.record.as_ref().map_or(0, Vec::len)
     }
 
     /// From the first to the last place that an event `seq` would leave empty; `None` where it may come next.
@@ -151,7 +177,7 @@ impl Sequence {
             // No seq: a place in another run's order is none in this one's.
             let problem = Problem::OtherRun(event.run_id);
             let error = ProtocolError { problem, seq: None, line: line.clone(), line_number: None };
-            out.push(FeedItem::Rejected(error));
+            self.reject(error, out);
             return Effect::Nothing;
         }
         let seq = event.seq;
@@ -167,13 +193,25 @@ impl Sequence {
         if hold && !self.missing_before(seq).is_empty() {
             self.held_bytes += line.len();
             // A copy where it is kept for itself: a slice would hold all that came with it.
-            let kept = if far { Some(Bytes::copy_from_slice(line)) } else { self.lines.then(|| line.clone()) };
+            let kept = if far { Some(Bytes::copy_from_slice(line)) } else { self.kept(line) };
             self.held.insert(seq, (event, kept));
             let full = self.held.len() >= HELD_EVENTS || self.held_bytes >= HELD_BYTES;
             return if full { self.settle(out) } else { Effect::Nothing };
         }
-        let kept = (self.lines || far).then(|| line.clone());
+        let kept = if far { Some(line.clone()) } else { self.kept(line) };
         self.place((event, kept), out)
+    }
+
+    /// The line where somebody wants it.
+    fn kept(&self, line: &Bytes) -> Option<Bytes> {
+        (self.lines || self.record.is_some()).then(|| line.clone())
+    }
+
+    fn reject(&mut self, error: ProtocolError, out: &mut Vec<FeedItem>) {
+        if let Some(record) = self.record.as_mut().filter(|_| self.last >= self.recorded_after) {
+            record::write_rejected(record, &error);
+        }
+        out.push(FeedItem::Rejected(error));
     }
 
     /// Nothing more comes before the events that are held: gives them out, or says that a gap is to be read again.
@@ -217,6 +255,7 @@ impl Sequence {
             out.extend(permanent.iter().map(|(first, last)| FeedItem::Gap { first: *first, last: *last }));
             // What is still missing behind it was skipped less often: a gap of its own.
             self.advance(gap.last);
+            self.behind_gap = true;
         }
         self.give((event, line), out);
         self.release(out);
@@ -230,13 +269,22 @@ impl Sequence {
     /// Takes an event that stands alone far ahead as a line that only claims its seq.
     fn disbelieve(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) -> Effect {
         let problem = Problem::FarAhead(event.seq - self.last);
-        self.rejected(ProtocolError { problem, seq: Some(event.seq), line: line.unwrap_or_default(), line_number: None }, out)
+        self.rejected(
+            ProtocolError { problem, seq: Some(event.seq), line: line.unwrap_or_default(), line_number: None },
+            out,
+        )
     }
 
     fn give(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) {
         self.advance(event.seq);
         self.given += 1;
         self.run_ended |= event.body.ends_run();
+        let behind_gap = std::mem::take(&mut self.behind_gap);
+        if let (Some(record), Some(line)) = (&mut self.record, &line)
+            && event.seq > self.recorded_after
+        {
+            record::write_event(record, line, behind_gap);
+        }
         out.extend(line.filter(|_| self.lines).map(FeedItem::Line));
         out.push(FeedItem::Event(event));
     }
@@ -263,7 +311,7 @@ impl Sequence {
             }
             Some(seq) if seq == self.last.saturating_add(1) => {
                 if !self.claims.contains(&seq) {
-                    out.push(FeedItem::Rejected(error));
+                    self.reject(error, out);
                     self.given += 1;
                 }
                 self.advance(seq);
@@ -279,7 +327,7 @@ impl Sequence {
                     self.claims.insert(seq);
                 }
                 error.seq = None;
-                out.push(FeedItem::Rejected(error));
+                self.reject(error, out);
                 Effect::Nothing
             }
         }

@@ -114,6 +114,7 @@ impl<S: Source> Follower<S> {
     async fn connect_and_read(&mut self) -> Result<End, End> {
         self.outbox.link(LinkState::Connecting).await?;
         self.sequence.forget();
+        self.forget_early();
         if !self.config.wait {
             return self.read_what_is_there().await;
         }
@@ -195,7 +196,7 @@ impl<S: Source> Follower<S> {
 
     fn query(&self, wait: bool) -> EventsQuery {
         let limit = self.left.map_or(0, |left| u32::try_from(left).unwrap_or(u32::MAX).min(PAGE));
-        EventsQuery { after_seq: self.sequence.last(), limit, wait, include_output: self.config.include_output }
+        EventsQuery { after_seq: self.ask_after(), limit, wait, include_output: self.config.include_output }
     }
 
     /// Whether an answer has brought all that its query asked for: the next one goes on behind it.
@@ -264,6 +265,7 @@ impl<S: Source> Follower<S> {
                 probed = async { reading.probe.as_mut()?.await.into() }, if reading.probe.is_some() => {
                     self.probed(probed, reading).await?;
                 }
+                () = signals.taken_over.notified() => self.take_over(),
                 () = signals.probe.notified(), if !reading.doubted => {
                     reading.doubted = true;
                     self.doubt(reading).await?;
@@ -304,22 +306,31 @@ impl<S: Source> Follower<S> {
             Phase::History => self.outbox.link(LinkState::CatchingUp { applied: reading.applied }).await?,
             Phase::Live => self.outbox.link(LinkState::Live).await?,
         }
+        self.record().await;
         Ok(())
     }
 
-    /// Takes one item into the order.
+    /// Takes one item into the order, an unproved journal's before it.
     fn take(&mut self, item: Result<StreamItem, StreamError>, reading: &mut Reading) -> Result<(), End> {
+        if self.unproved().is_none() {
+            return self.accept(item, reading);
+        }
+        self.screen(item)?.into_iter().try_for_each(|item| self.accept(item, reading))
+    }
+
+    fn accept(&mut self, item: Result<StreamItem, StreamError>, reading: &mut Reading) -> Result<(), End> {
         let hold = reading.phase == Phase::History;
         let effect = match item {
             Ok(StreamItem::Event { event, line }) => {
                 self.sequence.event(event, &line, hold, self.outbox.batch(line.len()))
             }
             // An answer that is to end by itself may only be slow: what it has to say comes yet.
-            Ok(StreamItem::Keepalive) if !self.config.wait && reading.event_at.elapsed() < HISTORY_QUIET => {
+            Ok(StreamItem::Keepalive) if self.waits_for_an_answer() && reading.event_at.elapsed() < HISTORY_QUIET => {
                 Effect::Nothing
             }
             Ok(StreamItem::Keepalive) => {
                 // Whoever has nothing to say has said everything.
+                self.history_ended()?;
                 reading.phase = Phase::Live;
                 self.sequence.settle(self.outbox.batch(0))
             }
@@ -333,6 +344,11 @@ impl<S: Source> Follower<S> {
             }
         };
         self.heed(effect, reading)
+    }
+
+    /// Whether an answer is to end by itself, or still has to prove the journal.
+    fn waits_for_an_answer(&self) -> bool {
+        !self.config.wait || self.unproved().is_some()
     }
 
     /// What a line did to the order decides about the connection and the next wait.
@@ -365,7 +381,8 @@ impl<S: Source> Follower<S> {
         let effect = self.sequence.settle(self.outbox.batch(0));
         let heeded = self.heed(effect, reading);
         self.outbox.flush().await?;
-        heeded
+        self.record().await;
+        heeded.and_then(|()| self.history_ended())
     }
 
     async fn caught_up(&mut self, reading: &mut Reading) -> Result<(), End> {

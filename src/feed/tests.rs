@@ -1,6 +1,7 @@
 //! The feed's rules against a scripted source, in paused time: no network, no waiting.
 
 mod bounded;
+mod journal;
 mod network;
 mod replay;
 
@@ -23,7 +24,7 @@ use crate::api::event::{Decoded, decode};
 const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
 
 /// What a scripted stream does next.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Piece {
     /// The event of this seq.
     Event(u64),
@@ -181,6 +182,8 @@ fn word(update: &FeedUpdate) -> String {
         FeedUpdate::Link(LinkState::CatchingUp { applied }) => return format!("catching up {applied}"),
         FeedUpdate::Link(state) => return format!("{state:?}").to_lowercase(),
         FeedUpdate::Snapshot { snapshot, .. } => return format!("snapshot {}", snapshot.status),
+        FeedUpdate::Restarted { why } => return format!("restarted: {why}"),
+        FeedUpdate::Journal(text) => return format!("journal: {text}"),
         FeedUpdate::Items(items) => items,
     };
     let items: Vec<String> = items

@@ -90,6 +90,11 @@ impl PendingCalls {
         self.generation
     }
 
+    /// No calls, of a generation that none of these had.
+    pub(super) fn begun_anew(&self) -> Self {
+        Self { generation: self.generation + 1, ..Self::default() }
+    }
+
     pub(super) fn wait(&mut self, node: &NodeId, waiting: &Waiting, at: Timestamp) {
         let step = StepKey::new(node, waiting.step, waiting.request_id);
         for pending in &waiting.pending_tool_calls {

@@ -103,6 +103,7 @@ async fn nothing_is_missed_whatever_the_server_does() {
             FeedUpdate::Link(LinkState::Retrying { cause, .. }) => outages.push(cause),
             FeedUpdate::Link(LinkState::Refused { cause, .. }) => panic!("refused: {cause}"),
             FeedUpdate::Link(_) | FeedUpdate::Snapshot { .. } => {}
+            odd @ (FeedUpdate::Restarted { .. } | FeedUpdate::Journal(_)) => panic!("{odd:?}"),
             FeedUpdate::Items(items) => {
                 for item in items {
                     match item {
@@ -211,6 +212,7 @@ async fn every_scenario_of_the_simulator_is_followed_and_answered_to_its_end() {
                     continue;
                 }
                 FeedUpdate::Link(_) => continue,
+                odd @ (FeedUpdate::Restarted { .. } | FeedUpdate::Journal(_)) => panic!("{odd:?}"),
                 FeedUpdate::Items(items) => items,
             };
             let mut waits = false;

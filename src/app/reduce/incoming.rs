@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{Answer, App, Level, TaskList};
+use super::super::{Answer, App, Level, Reads, TaskList};
 use super::{AUTOSAVE, SAVE_AGAIN};
 use crate::api::event::{Event, EventBody};
 use crate::api::run::{RunSnapshot, RunStatus};
@@ -34,7 +34,19 @@ pub(super) fn feed(app: &mut App, update: FeedUpdate) {
                 }
             }
         }
+        FeedUpdate::Restarted { why } => begin_anew(app, &why),
+        FeedUpdate::Journal(text) => app.notify(Level::Error, text),
     }
+}
+
+/// What was shown is of another history than the server's. What the operator has typed, where they stand and what they
+/// were told stays; everything about the run is read again.
+fn begin_anew(app: &mut App, why: &str) {
+    app.run.begin_anew();
+    app.active_node = None;
+    app.tasks = TaskList::default();
+    app.reads = Reads::default();
+    app.notify(Level::Error, format!("{why}. The run is read from its beginning"));
 }
 
 fn link_changed(app: &mut App, link: LinkState) {

@@ -90,7 +90,7 @@ impl Reading {
                     continue;
                 }
                 FeedUpdate::Items(items) => items,
-                FeedUpdate::Snapshot { .. } => continue,
+                FeedUpdate::Snapshot { .. } | FeedUpdate::Restarted { .. } | FeedUpdate::Journal(_) => continue,
             };
             self.link.progressed();
             for item in items {

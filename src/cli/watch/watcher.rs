@@ -146,6 +146,8 @@ impl<'a> Watcher<'a> {
                 self.early = Some((snapshot, self.run.last_seq));
             }
             FeedUpdate::Snapshot { snapshot, .. } => self.observe(&snapshot, self.run.last_seq)?,
+            // It keeps no journal.
+            FeedUpdate::Restarted { .. } | FeedUpdate::Journal(_) => {}
             FeedUpdate::Items(items) => {
                 self.link.progressed();
                 items.into_iter().try_for_each(|item| self.item(item))?;

@@ -173,6 +173,7 @@ impl Heard {
                 self.links.push(link);
             }
             FeedUpdate::Snapshot { .. } => {}
+            FeedUpdate::Restarted { .. } | FeedUpdate::Journal(_) => panic!("no journal was asked for"),
             FeedUpdate::Items(items) => items.into_iter().for_each(|item| match item {
                 FeedItem::Line(_) => panic!("nobody asked for lines"),
                 FeedItem::Event(event) => self.events.push(event.seq),
@@ -223,6 +224,7 @@ impl Judge {
                 }
             }
             FeedUpdate::Snapshot { .. } => {}
+            FeedUpdate::Restarted { .. } | FeedUpdate::Journal(_) => panic!("no journal was asked for"),
             FeedUpdate::Link(link) => self.changed(link, shared, now)?,
         }
         Ok(())

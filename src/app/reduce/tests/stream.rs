@@ -217,3 +217,31 @@ fn an_empty_list_of_a_run_that_waits_is_asked_for_again() {
     desk.wait(5_000);
     assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::ReadPending { .. })), "{:?}", desk.effects);
 }
+
+#[test]
+fn a_journal_that_was_another_runs_is_forgotten_and_what_was_typed_is_kept() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["a"]);
+    desk.press('w');
+    desk.enter();
+    desk.write("mine");
+    let (run_id, answers, mode) = (desk.app.run.run_id, desk.app.answers.clone(), desk.app.mode.clone());
+    let asked = desk.app.run.pending.generation();
+    desk.act(Action::Feed(FeedUpdate::Restarted { why: "another history".into() }));
+    assert_eq!((desk.app.run.last_seq, desk.app.run.counts), (0, crate::run::Counts::default()));
+    assert_eq!(desk.app.run.run_id, run_id);
+    assert!(desk.app.run.nodes.is_empty() && desk.app.run.pending.is_empty());
+    assert!(desk.app.run.pending.generation() > asked, "an answer that is on its way is of the other history");
+    assert_eq!((&desk.app.answers, &desk.app.mode), (&answers, &mode));
+    assert!(desk.app.current_notice().unwrap().text.contains("another history"));
+}
+
+#[test]
+fn trouble_with_the_journal_is_said_and_changes_nothing_else() {
+    let mut desk = Desk::new();
+    let run = desk.app.run.clone();
+    desk.act(Action::Feed(FeedUpdate::Journal("the journal is not written: full".into())));
+    let notice = desk.app.current_notice().unwrap();
+    assert_eq!((notice.level, notice.text.as_str()), (Level::Error, "the journal is not written: full"));
+    assert_eq!(desk.app.run, run);
+}
