@@ -61,6 +61,8 @@ pub struct ConsoleConfig {
     pub mouse: bool,
     /// Whether contents are asked for with the events.
     pub include_output: bool,
+    /// Whether the run's events are kept on disk and read from there.
+    pub journal: bool,
     /// How long a link may be silent before it is probed.
     pub idle_timeout: Duration,
     /// Where drafts are kept, or why nowhere.

@@ -13,6 +13,7 @@
 //! ```toml
 //! current_profile = "prod"          # used where no --profile is given
 //! ca_file = "company.pem"           # optional: authorities to trust besides the system's (PEM); from this directory
+//! journal = true                    # false: runs' events are not kept on disk, as with --no-journal
 //!
 //! [profiles.prod]
 //! api_key = "mr_sk_…"               # or: token = "…"
@@ -79,6 +80,8 @@ pub struct Flags {
     pub no_proxy: bool,
     /// `--no-output`
     pub no_output: bool,
+    /// `--no-journal`
+    pub no_journal: bool,
     /// `--ascii`
     pub ascii: bool,
     /// `--mouse`
@@ -180,6 +183,8 @@ impl Server {
 pub struct Preferences {
     /// Whether contents are asked for with the events.
     pub include_output: bool,
+    /// Whether the run's events are kept on disk.
+    pub journal: bool,
     /// Whether only ASCII is drawn.
     pub ascii: bool,
     /// Whether colours are used.

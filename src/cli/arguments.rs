@@ -66,8 +66,8 @@ impl ServerArguments {
     /// What the settings are resolved from, for a command that opens the console.
     #[must_use]
     pub fn flags_with(&self, display: &DisplayArguments) -> Flags {
-        let Flags { no_output, ascii, mouse, idle_timeout, .. } = display.flags();
-        Flags { no_output, ascii, mouse, idle_timeout, ..self.flags() }
+        let Flags { no_output, no_journal, ascii, mouse, idle_timeout, .. } = display.flags();
+        Flags { no_output, no_journal, ascii, mouse, idle_timeout, ..self.flags() }
     }
 
     /// The same words again, for a command that is suggested.
@@ -108,10 +108,14 @@ pub struct ReadArguments {
 /// How the console looks and behaves.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 #[command(next_help_heading = "Console")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line, independent of the others")]
 pub struct DisplayArguments {
     /// Do not ask for outputs with the events
     #[arg(long)]
     pub no_output: bool,
+    /// Keep no journal of the run's events on disk, and read none
+    #[arg(long)]
+    pub no_journal: bool,
     /// Draw with ASCII only
     #[arg(long)]
     pub ascii: bool,
@@ -129,6 +133,7 @@ impl DisplayArguments {
     pub fn flags(&self) -> Flags {
         Flags {
             no_output: self.no_output,
+            no_journal: self.no_journal,
             ascii: self.ascii,
             mouse: self.mouse,
             idle_timeout: self.idle_timeout,

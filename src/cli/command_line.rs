@@ -199,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_run_id_alone_is_the_same_as_follow_with_all_its_options() {
-        let options = ["--profile", "lab", "--base-url", "https://x.example", "--no-output", "--idle-timeout", "2m"];
+        let server = ["--profile", "lab", "--base-url", "https://x.example"];
+        let options = [&server[..], &["--no-output", "--no-journal", "--idle-timeout", "2m"]].concat();
         let short = parse(&[&[RUN], &options[..]].concat()).unwrap();
         assert_eq!(short, parse(&[&["follow", RUN], &options[..]].concat()).unwrap());
         let Command::Follow(arguments) = short else { panic!("not follow") };
@@ -207,6 +208,7 @@ mod tests {
             profile: Some("lab".into()),
             base_url: Some("https://x.example".into()),
             no_output: true,
+            no_journal: true,
             idle_timeout: Some(Duration::from_secs(120)),
             ..Flags::default()
         };

@@ -103,6 +103,7 @@ impl Session {
             theme: Theme { color: preferences.color, ascii: preferences.ascii },
             mouse: preferences.mouse,
             include_output: preferences.include_output,
+            journal: preferences.journal,
             idle_timeout: preferences.idle_timeout,
             state,
             problems,

@@ -20,6 +20,8 @@ use super::{ConsoleConfig, Left, panics, until};
 use crate::api::client::ClientSource;
 use crate::app::{Action, App, Effect, Level, Mode, Moment, reduce};
 use crate::feed::{Feed, FeedConfig, FeedHandle, FeedUpdate};
+use crate::store::StateDir;
+use crate::store::journal::{Journal, prune::prune};
 use crate::view;
 
 /// Batches of events that may wait for the loop; when it is full the feed waits, and so does the server.
@@ -34,6 +36,8 @@ const CLOCK_JUMP: Duration = Duration::from_secs(30);
 const BEHIND: Duration = Duration::from_millis(10);
 /// How long, after leaving, a submission that is on its way may still tell its verdict.
 const LAST_VERDICTS: Duration = Duration::from_secs(3);
+/// How long, after leaving, the journal may still be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// One thing that the loop waited for.
 enum Happened {
@@ -101,8 +105,16 @@ pub async fn run(config: ConsoleConfig, clients: ClientSource) -> io::Result<Lef
         idle_timeout: config.idle_timeout,
         ..FeedConfig::default()
     };
-    let feed = Feed::spawn(clients.clone(), run_id, feed_config, update_tx);
+    let journal = config.state.as_ref().ok().filter(|_| config.journal).map(Journal::of);
+    let feed = match &journal {
+        Some(journal) => Feed::spawn_with_journal(clients.clone(), run_id, feed_config, journal.clone(), update_tx),
+        None => Feed::spawn(clients.clone(), run_id, feed_config, update_tx),
+    };
+    if let (Some(_), Ok(state)) = (&journal, &config.state) {
+        clear_up(state.clone());
+    }
     let performer = Performer::new(run_id, clients, config.state, config.include_output, outcome_tx);
+    let performer = performer.with_journal(journal);
     let mut console = Loop {
         app,
         theme: config.theme,
@@ -126,6 +138,14 @@ pub async fn run(config: ConsoleConfig, clients: ClientSource) -> io::Result<Lef
     }
     let end = console.turn().await;
     Ok(console.leave(&end, &config.command).await)
+}
+
+/// Clears up old journals in the background; whatever is not done when the console is left is done the next time.
+fn clear_up(state: StateDir) {
+    let clear_up = move || prune(&state, std::time::SystemTime::now());
+    if let Err(error) = std::thread::Builder::new().name("prune".into()).spawn(clear_up) {
+        tracing::warn!(%error, "old journals are not cleared up");
+    }
 }
 
 impl Loop {
@@ -361,6 +381,8 @@ impl Loop {
             self.last_verdicts().await;
         }
         self.performer.flush().await;
+        // What the disk has not taken by then is read from the server again.
+        let _ = tokio::time::timeout(LAST_LINES, self.feed.finish()).await;
         while let Ok(action) = self.outcomes.try_recv() {
             self.reduce(action);
         }

@@ -20,6 +20,7 @@ use crate::api::step::{RunSteps, StepDetail};
 use crate::api::tool::{CallKey, StepKey};
 use crate::app::{Action, Effect, editor};
 use crate::store::StateDir;
+use crate::store::journal::{self, Journal};
 use crate::submission::{self, CallVerdict, Verdict};
 
 /// Jobs that may wait for the disk; a full queue is told as a draft that was not saved, and is tried again. That a
@@ -42,6 +43,8 @@ pub struct Performer {
     /// Jobs that found the queue full and wait for a place.
     late: TaskTracker,
     drafts_dir: Option<std::path::PathBuf>,
+    /// Where an event is looked for before the server is asked.
+    journal: Option<Journal>,
 }
 
 impl Performer {
@@ -59,7 +62,13 @@ impl Performer {
         let told = outcomes.clone();
         // Without the thread every save is told as failed, since its queue is closed.
         let _ = std::thread::Builder::new().name("drafts".into()).spawn(move || drafts::keep(state, &jobs, &told));
-        Self { run_id, clients, include_output, outcomes, disk, late: TaskTracker::new(), drafts_dir }
+        Self { run_id, clients, include_output, outcomes, disk, late: TaskTracker::new(), drafts_dir, journal: None }
+    }
+
+    /// The same, which looks for events in a journal first.
+    #[must_use]
+    pub fn with_journal(self, journal: Option<Journal>) -> Self {
+        Self { journal, ..self }
     }
 
     /// Performs an effect that is not the loop's own; others do nothing.
@@ -156,9 +165,16 @@ impl Performer {
 
     fn read_event(&self, seq: u64) {
         let (clients, run_id, outcomes) = (self.clients.clone(), self.run_id, self.outcomes.clone());
-        let include_output = self.include_output;
+        let (include_output, journal) = (self.include_output, self.journal.clone());
         tokio::spawn(async move {
-            let result = event_line(&clients, run_id, seq, include_output).await;
+            let result = match journalled(journal, run_id, seq).await {
+                // Of a console that did not ask for contents, or of a value too large: the server may have it now.
+                Some(line) if include_output && lacks_contents(&line) => {
+                    event_line(&clients, run_id, seq, include_output).await.or(Ok(line))
+                }
+                Some(line) => Ok(line),
+                None => event_line(&clients, run_id, seq, include_output).await,
+            };
             let _ = outcomes.send(Action::EventRead { seq, result }).await;
         });
     }
@@ -215,6 +231,24 @@ fn not_sent(intent: &submission::Intent, why: &str) -> Verdict {
     let calls =
         intent.request.keys().map(|key| (key, CallVerdict::StillPending { why: format!("nothing was sent: {why}") }));
     Verdict { calls: calls.collect(), status: None, sends: 0, server_request_id: None, failure: None }
+}
+
+/// One event's line as the journal has it.
+async fn journalled(journal: Option<Journal>, run_id: RunId, seq: u64) -> Option<String> {
+    let path = journal?.path();
+    let read = tokio::task::spawn_blocking(move || journal::event_line(&path, run_id, seq)).await;
+    match read.ok()? {
+        Ok(line) => String::from_utf8(line?.into()).ok(),
+        Err(error) => {
+            tracing::debug!(%error, seq, "the event is not read from the journal");
+            None
+        }
+    }
+}
+
+/// Whether an event names a value that does not stand in it.
+fn lacks_contents(line: &str) -> bool {
+    line.contains("\"artifact_key\"") && !line.contains("\"content\"")
 }
 
 /// One event's line as the server has it.
@@ -343,7 +377,8 @@ mod tests {
         let clients = ClientSource::new(|| unreachable!("nothing is read"));
         let late = TaskTracker::new();
         let (run_id, drafts_dir) = (RUN.parse().unwrap(), None);
-        let performer = Performer { run_id, clients, include_output: false, outcomes, disk, late, drafts_dir };
+        let performer =
+            Performer { run_id, clients, include_output: false, outcomes, disk, late, drafts_dir, journal: None };
         let step = StepKey { node_id: "a".parse().unwrap(), step: 1, request_id: OTHER_RUN.parse().unwrap() };
         let (first, second) = (step.call(&"c1".parse().unwrap()), step.call(&"c2".parse().unwrap()));
         performer.perform(Effect::EndDraft { key: first.clone() });

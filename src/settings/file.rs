@@ -27,6 +27,7 @@ pub struct Price {
 pub(super) struct OwnConfig {
     pub(super) current_profile: Option<String>,
     pub(super) ca_file: Option<PathBuf>,
+    pub(super) journal: Option<bool>,
     #[serde(default)]
     profiles: IndexMap<String, OwnProfile>,
     #[serde(default)]

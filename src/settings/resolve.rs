@@ -42,6 +42,7 @@ pub fn preferences(flags: &Flags, environment: &Environment, files: &Files) -> R
     let own = files.own.as_ref().map(OwnConfig::read).transpose()?.unwrap_or_default();
     Ok(Preferences {
         include_output: !flags.no_output,
+        journal: !flags.no_journal && own.journal.unwrap_or(true),
         ascii: flags.ascii,
         color: !environment.no_color,
         mouse: flags.mouse,

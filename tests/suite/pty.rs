@@ -4,6 +4,7 @@ mod answer;
 mod demo;
 mod drafts;
 mod endings;
+mod journal;
 mod keys;
 mod panics;
 pub(crate) mod session;

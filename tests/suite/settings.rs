@@ -438,3 +438,13 @@ fn a_pipe_or_a_device_in_place_of_a_configuration_file_is_told_of_and_not_waited
         assert!(said.contains("not a regular file") && said.contains(file.to_str().unwrap()), "{said}");
     }
 }
+
+#[test]
+fn the_journal_is_kept_unless_the_file_or_the_command_line_says_no() {
+    let journal = |own: &'static str, no_journal: bool| {
+        let flags = Flags { no_journal, ..Flags::default() };
+        Sources { own, api_key: "mr_sk_env", flags, ..Sources::default() }.resolve().unwrap().preferences.journal
+    };
+    assert!(journal("", false) && journal("journal = true", false));
+    assert!(!journal("journal = false", false) && !journal("journal = true", true));
+}

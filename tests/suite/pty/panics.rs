@@ -65,6 +65,7 @@ fn helper_whose_client_panics() {
         state: Err("a test keeps nothing".into()),
         problems: Vec::new(),
         preferences: Preferences {
+            journal: false,
             include_output: true,
             ascii: false,
             color: true,
