@@ -30,6 +30,7 @@ mod palette;
 mod pane;
 pub mod picture;
 mod review;
+mod stream;
 pub mod text;
 mod theme;
 mod too_small;

@@ -62,6 +62,7 @@ commands! {
     Palette, "palette", "commands", "Find a command by its name";
     Help, "help", "help", "Show every key and what it does";
     Notices, "notices", "notices", "Read again everything that was said in the last line";
+    Stream, "stream", "stream", "Look at what was odd in the event stream, and whether it agrees with the server's snapshot";
     Quit, "quit", "quit", "Quit at once; drafts are kept";
     Suspend, "suspend", "suspend", "Suspend to the shell; fg comes back";
     Repaint, "repaint", "repaint", "Draw the whole screen again";

@@ -187,6 +187,7 @@ pub const KEYS: &[Binding] = &[
     bind(Browse, &[C::char(':')], Do::Palette),
     bind(Browse, &[C::char('?')], Do::Help),
     bind(Browse, &[C::char('m')], Do::Notices),
+    bind(Browse, &[C::char('o')], Do::Stream),
     bind(Browse, &[C::char('q'), C::ctrl('c')], Do::Quit),
     bind(Browse, &[C::ctrl('z')], Do::Suspend),
     bind(Browse, &[C::ctrl('l')], Do::Repaint),

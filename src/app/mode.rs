@@ -72,6 +72,8 @@ pub enum PageContent {
     },
     /// Everything that was said to the operator.
     Notices,
+    /// Whether the stream agrees with the server's snapshot, and what was odd about it.
+    Stream,
 }
 
 /// An answer being written.

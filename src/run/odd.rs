@@ -10,8 +10,11 @@ use jiff::Timestamp;
 
 use crate::api::event::{Event, EventBody, Problem, ProtocolError};
 
-/// Bytes of a foreign text that are kept: of a rejected line, of a cause.
-pub const TEXT_KEPT: usize = 1024;
+/// Bytes that are kept of a rejected line.
+pub const TEXT_KEPT: usize = 512;
+
+/// Bytes that are kept of a reason, a cause or a type: these may quote what was sent.
+const WORDS_KEPT: usize = 200;
 
 /// One odd thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +76,9 @@ impl Odd {
     #[must_use]
     pub fn event(event: &Event) -> Option<Self> {
         match &event.body {
-            EventBody::Unknown(unknown) => Some(Self::Unknown { seq: event.seq, type_name: kept(&unknown.type_name) }),
+            EventBody::Unknown(unknown) => {
+                Some(Self::Unknown { seq: event.seq, type_name: kept(&unknown.type_name, WORDS_KEPT) })
+            }
             _ => None,
         }
     }
@@ -87,15 +92,15 @@ impl Odd {
         };
         // A character that is cut here is cut off below.
         let line = String::from_utf8_lossy(&error.line[..error.line.len().min(TEXT_KEPT + 4)]);
-        let reason = kept(&error.problem.to_string());
+        let reason = kept(&error.problem.to_string(), WORDS_KEPT);
         let (seq, line_number) = (error.seq, error.line_number);
-        Self::Rejected { seq, line_number, reason, line: kept(&line), bytes }
+        Self::Rejected { seq, line_number, reason, line: kept(&line, TEXT_KEPT), bytes }
     }
 
     /// A connection that had to be made again.
     #[must_use]
     pub fn reconnect(cause: &str) -> Self {
-        Self::Reconnect { cause: kept(cause) }
+        Self::Reconnect { cause: kept(cause, WORDS_KEPT) }
     }
 
     fn kind(&self) -> usize {
@@ -109,8 +114,8 @@ impl Odd {
     }
 }
 
-fn kept(text: &str) -> String {
-    let end = (0..=text.len().min(TEXT_KEPT)).rev().find(|end| text.is_char_boundary(*end));
+fn kept(text: &str, most: usize) -> String {
+    let end = (0..=text.len().min(most)).rev().find(|end| text.is_char_boundary(*end));
     text[..end.unwrap_or_default()].to_owned()
 }
 
@@ -244,6 +249,6 @@ mod tests {
         let Odd::Rejected { line, bytes, .. } = Odd::rejected(&error) else { panic!() };
         assert!(line.len() <= TEXT_KEPT && bytes == 200_000);
         let Odd::Reconnect { cause } = Odd::reconnect(&"é".repeat(10_000)) else { panic!() };
-        assert_eq!(cause.len(), TEXT_KEPT);
+        assert_eq!(cause.len(), WORDS_KEPT);
     }
 }

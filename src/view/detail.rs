@@ -47,12 +47,12 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn words(&self, role: Role, words: &str) -> Vec<Line<'static>> {
+    pub(super) fn words(&self, role: Role, words: &str) -> Vec<Line<'static>> {
         text::wrap(words, self.columns, self.theme.style(role), self.theme)
     }
 
     /// A label and what it says, wrapped beside it.
-    fn fact(&self, rows: &mut Vec<Line<'static>>, label: &str, role: Role, words: &str) {
+    pub(super) fn fact(&self, rows: &mut Vec<Line<'static>>, label: &str, role: Role, words: &str) {
         let theme = self.theme;
         let columns = self.columns.saturating_sub(LABEL).max(2);
         for (at, mut row) in text::wrap(words, columns, theme.style(role), theme).into_iter().enumerate() {
@@ -63,7 +63,7 @@ impl Context<'_> {
     }
 
     /// A thin line with words in it, which sets a part off from the one before.
-    fn rule(&self, words: &str) -> Line<'static> {
+    pub(super) fn rule(&self, words: &str) -> Line<'static> {
         let quiet = self.theme.style(Role::Quiet);
         let rule = self.theme.sign(Sign::Rule);
         let mut spans = vec![Span::styled(format!("{rule}{rule} "), quiet)];

@@ -86,7 +86,11 @@ fn parts(app: &App, theme: Theme) -> Vec<Part> {
     }
     if let Some(odd) = odd(app) {
         let text = format!("{} {odd}", theme.sign(Sign::Warning));
-        parts.push(right(3, vec![Span::styled(text, theme.style(Role::Attention))]));
+        parts.push(right(1, vec![Span::styled(text, theme.style(Role::Attention))]));
+    }
+    if app.differs() {
+        let text = format!("{} snapshot differs", theme.sign(Sign::Warning));
+        parts.push(right(2, vec![Span::styled(text, theme.style(Role::Attention))]));
     }
     let (sign, role, words) = link(app);
     let styled = |words: &str| vec![Span::styled(format!("{} {words}", theme.sign(sign)), theme.style(role))];

@@ -1,4 +1,5 @@
-//! Pages that are only read: help, an event or a step in full, a rejected line, everything that was said.
+//! Pages that are only read: help, an event or a step in full, a rejected line, everything that was said, what was odd about
+//! the stream.
 //!
 //! ```text
 //! ┏ Help ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┓
@@ -17,7 +18,7 @@ use super::blocks::{self, Block};
 use super::cache::{Cache, What};
 use super::pane::{self, Pane};
 use super::theme::{Role, Theme};
-use super::{detail, format, json, text};
+use super::{detail, format, json, stream, text};
 use crate::app::{App, Level, Page, PageContent, keys};
 
 /// Draws the page; returns its rows.
@@ -29,6 +30,7 @@ pub(super) fn render(app: &App, page: &Page, theme: Theme, cache: &mut Cache, ar
         PageContent::Step { key, .. } => format!("Step {} of {}", key.step, key.node_id),
         PageContent::Rejected { .. } => "Rejected line".to_owned(),
         PageContent::Notices => "What was said".to_owned(),
+        PageContent::Stream => "The event stream".to_owned(),
     };
     let quiet = theme.style(Role::Quiet);
     let blocks = match &page.content {
@@ -52,6 +54,7 @@ pub(super) fn render(app: &App, page: &Page, theme: Theme, cache: &mut Cache, ar
             Block::Made(text::wrap(line, columns, theme.style(Role::Plain), theme)),
         ],
         PageContent::Notices => vec![Block::Made(notices(app, theme, columns))],
+        PageContent::Stream => vec![Block::Made(stream::rows(&detail::Context { app, theme, columns }))],
     };
     let (total, height) = (blocks::total(&blocks), usize::from(area.height.saturating_sub(2)));
     let first = page.scroll.min(total.saturating_sub(height));

@@ -6,4 +6,5 @@ mod format;
 mod looking;
 mod scene;
 mod screens;
+mod stream;
 mod text;

@@ -59,7 +59,6 @@ fn snapshot_of(status: &str, node: &str) -> Vec<Act> {
     ))
 }
 
-/// How many requests for events came before this one.
 fn is_events(request: &Request) -> bool {
     request.line.contains("/events")
 }

@@ -33,6 +33,7 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
         Command::Palette => app.mode = Mode::Palette { input: String::new(), selected: 0 },
         Command::Help => app.mode = Mode::Page(Page { content: PageContent::Help, scroll: 0 }),
         Command::Notices => app.mode = Mode::Page(Page { content: PageContent::Notices, scroll: 0 }),
+        Command::Stream => app.mode = Mode::Page(Page { content: PageContent::Stream, scroll: 0 }),
         moving => move_in_pane(app, moving),
     }
 }

@@ -17,6 +17,7 @@ pub(super) fn feed(app: &mut App, update: FeedUpdate) {
         FeedUpdate::Snapshot { snapshot, server_date } => observe(app, &snapshot, server_date, app.run.last_seq),
         FeedUpdate::Items(items) => {
             for item in items {
+                app.note_item(&item);
                 match item {
                     // The console does not ask for them.
                     FeedItem::Line(_) => {}
@@ -60,6 +61,7 @@ fn link_changed(app: &mut App, link: LinkState) {
     if let LinkState::Refused { cause, .. } = &link {
         app.notify(Level::Error, format!("{cause}. r reads the credentials again and reconnects"));
     }
+    app.note_link(&link);
     app.link = link;
 }
 
@@ -86,6 +88,7 @@ fn observe(app: &mut App, snapshot: &RunSnapshot, server_date: Option<Timestamp>
         // The header has whole seconds: a smaller difference is none.
         app.clock_ahead = if ahead.unsigned_abs().as_secs() < 2 { SignedDuration::ZERO } else { ahead };
     }
+    app.reads.run.wanted |= app.hold_against(snapshot, asked_seq);
     app.run.observe_as_of(snapshot, asked_seq);
 }
 

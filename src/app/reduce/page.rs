@@ -31,7 +31,11 @@ fn text_of(page: &Page) -> Option<String> {
         PageContent::Event { line: Some(Ok(line)), .. } | PageContent::Rejected { line, .. } => Some(line.clone()),
         // Raw JSON is written as it came.
         PageContent::Step { read: Some(Ok(step)), .. } => serde_json::to_string(step).ok(),
-        PageContent::Event { .. } | PageContent::Step { .. } | PageContent::Help | PageContent::Notices => None,
+        PageContent::Event { .. }
+        | PageContent::Step { .. }
+        | PageContent::Help
+        | PageContent::Notices
+        | PageContent::Stream => None,
     }
 }
 
@@ -40,7 +44,7 @@ fn read_again(page: &mut Page) -> Option<Effect> {
     match &mut page.content {
         PageContent::Event { seq, line } => line.take().map(|_| Effect::ReadEvent { seq: *seq }),
         PageContent::Step { key, read, .. } => read.take().map(|_| Effect::ReadStep { key: key.clone() }),
-        PageContent::Help | PageContent::Rejected { .. } | PageContent::Notices => None,
+        PageContent::Help | PageContent::Rejected { .. } | PageContent::Notices | PageContent::Stream => None,
     }
 }
 

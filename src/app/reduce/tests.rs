@@ -4,5 +4,6 @@ mod answers;
 mod browsing;
 mod desk;
 mod looking;
+mod proof;
 mod stream;
 mod trouble;

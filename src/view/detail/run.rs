@@ -1,11 +1,9 @@
 //! The run itself: how it stands, why it failed, what was odd, what it puts out.
 
-use ratatui::text::Line;
-
 use super::super::blocks::Block;
 use super::super::cache::Cache;
 use super::super::theme::{Role, Sign, Theme};
-use super::super::{first_line, format};
+use super::super::{first_line, format, stream};
 use super::{Context, output};
 use crate::feed::LinkState;
 
@@ -37,8 +35,7 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
     if let LinkState::Retrying { cause, .. } | LinkState::Refused { cause, .. } = &app.link {
         context.fact(&mut rows, "", Role::Bad, cause);
     }
-    context.fact(&mut rows, "events", Role::Plain, &format::count(run.counts.events));
-    odd(context, &mut rows);
+    stream::facts(context, &mut rows);
     if let Some((done, all)) = app.tasks.progress() {
         context.fact(&mut rows, "task list", Role::Plain, &format!("{done} of {all} done; see Tasks"));
         if let Some(task) = app.tasks.current() {
@@ -57,30 +54,4 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
         blocks.extend(output::shown_output(context, cache, "outputs", outputs, None));
     }
     blocks
-}
-
-/// What was counted and is not as it should be.
-fn odd(context: &Context<'_>, rows: &mut Vec<Line<'static>>) {
-    let counts = &context.app.run.counts;
-    let sign = context.theme.sign(Sign::Warning);
-    if counts.gaps > 0 {
-        let words = format!(
-            "{sign} {} in {}: the server does not have them",
-            format::plural(counts.missing, "event"),
-            format::plural(counts.gaps, "gap"),
-        );
-        context.fact(rows, "missing", Role::Attention, &words);
-    }
-    if counts.rejected > 0 {
-        let words = format!("{sign} {} broke the protocol; see Events", format::plural(counts.rejected, "line"));
-        context.fact(rows, "rejected", Role::Attention, &words);
-    }
-    if counts.unknown > 0 {
-        let words = format!("{} of a type unknown here, kept; see Events", format::plural(counts.unknown, "event"));
-        context.fact(rows, "unknown", Role::Plain, &words);
-    }
-    if counts.duplicates > 0 {
-        let words = format!("{} came again and were dropped", format::plural(counts.duplicates, "event"));
-        context.fact(rows, "duplicates", Role::Quiet, &words);
-    }
 }
