@@ -16,16 +16,11 @@ use crate::cli::runtime::block_on;
 use crate::cli::{demo, output};
 use crate::console::signals::{Signal, Signals};
 use crate::settings::Flags;
-use crate::simulator::{Simulator, SimulatorConfig};
+use crate::simulator::{FaultCount, Faults, Simulator, SimulatorConfig};
 
 /// `simulate`
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(
-    after_help = "When it is ready it prints one line of JSON: base_url, api_key, runs with run_id and scenario, and state.\n\
-                  It runs every workflow spec that is posted to it, with texts in place of a model's, until it is stopped.\n\
-                  All of its state is in memory: runs, plan hashes and sessions are gone when it stops. It keeps the\n\
-                  last 1000 runs; of more, the oldest that have ended are forgotten."
-)]
+#[command(after_help = short_help(), after_long_help = long_help())]
 pub struct SimulateArguments {
     /// Where to listen; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0", value_parser = loopback)]
@@ -36,12 +31,49 @@ pub struct SimulateArguments {
     /// Start a run of this scenario, by name or file; may be given several times [default: all that are built in]
     #[arg(long = "scenario", value_name = "NAME|FILE")]
     pub scenarios: Vec<String>,
-    /// Make the same ids each time, if the same is asked in the same order
+    /// Make the same ids and the same faults each time, if the same is asked in the same order
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
     /// Read the key that clients must send from this file, in place of a new one each time
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
+    /// Let these go wrong, such as cut=0.1,stall=0.05:20s; or those in this TOML file
+    #[arg(long, value_name = "FILE|SPEC")]
+    pub faults: Option<String>,
+}
+
+/// What it is, below the options.
+const ABOUT: &str = "\
+When it is ready it prints one line of JSON: base_url, api_key, runs with run_id and scenario, state
+and faults.
+It runs every workflow spec that is posted to it, with texts in place of a model's, until it is stopped.
+All of its state is in memory: runs, plan hashes and sessions are gone when it stops. It keeps the
+last 1000 runs; of more, the oldest that have ended are forgotten.";
+
+/// How a fault is asked for, and which there are.
+const FAULTS: &str = "\
+Faults:
+  --faults asks for faults, separated by commas: NAME[@WHERE][=WHEN][:VALUE][:TIMESx][:within-TIME]
+    WHERE   the call: events, snapshot, pending-tools, tool-results, create, steps, tool-call,
+            tasks, compile, lint, or any; without it, what stands behind the name below
+    WHEN    a share such as 0.1, or numbers such as #3, #2-5, #4-: the requests of a run there in
+            their order; of a fault that befalls events, events by seq; without it, always
+    VALUE   a time (500ms, 20s, 1m) or a size (400B, 64KiB, 1MiB), where the fault takes one
+    TIMESx  at most so often; within-TIME only so long after the start
+  A file has a [[fault]] for each, with name, at, when, value, times and within. The same seed and
+  the same requests give the same faults. What the server has stays true: a fault changes what is
+  sent and what arrives. Each that happens is written to the log, and at the end all are counted.
+
+";
+
+/// The end of the short help.
+fn short_help() -> String {
+    format!("{ABOUT}\n--help lists the faults that --faults can ask for.")
+}
+
+/// The end of the long help.
+fn long_help() -> String {
+    format!("{ABOUT}\n\n{FAULTS}{}", Faults::help().trim_end())
 }
 
 /// The simulator knows no users: it serves this machine only.
@@ -60,6 +92,8 @@ impl SimulateArguments {
         }
         config.seed = self.seed.unwrap_or(config.seed);
         config.api_key = self.api_key_file.as_deref().map(key).transpose()?;
+        let faults = self.faults.as_deref().map(Faults::read).transpose();
+        config.faults = faults.map_err(|error| Failure::new(Exit::Refused, error))?;
         Ok(config)
     }
 }
@@ -92,9 +126,26 @@ pub fn run(arguments: &SimulateArguments, verbosity: u8) -> Result<Exit, Failure
                 crate::console::terminal::stop_this_process().map_err(Failure::internal)?;
             }
         };
+        if let Some(counted) = counted(&simulator.faults()) {
+            output::report(&counted);
+        }
         simulator.shutdown().await;
         Ok(Exit::Signal(signal))
     })
+}
+
+/// What went wrong, in one line; `None` where nothing was to.
+fn counted(faults: &[FaultCount]) -> Option<String> {
+    let each: Vec<String> = faults.iter().map(|count| format!("{} {}", count.fault, times(count.times))).collect();
+    (!each.is_empty()).then(|| format!("faults that happened: {}", each.join(", ")))
+}
+
+fn times(times: u64) -> String {
+    match times {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    }
 }
 
 #[cfg(test)]

@@ -195,7 +195,7 @@ pub(super) const CATALOGUE: &[Entry] = &[
     entry("keepalives", Fault::Keepalives, Phase::Event, EVENTS, NOTHING, "keepalives before an event"),
     entry("partial", Fault::Partial, Phase::During, SUBMISSIONS, NOTHING, "take only the first of the results, or none, and say so"),
     entry("rival", Fault::Rival, Phase::During, SUBMISSIONS, NOTHING, "another operator's results are taken first"),
-    entry("stale-pending", Fault::StalePending, Phase::During, Places::Only(Route::PendingTools), NOTHING, "answer what waited before the last change"),
+    entry("stale-pending", Fault::StalePending, Phase::During, Places::Only(Route::PendingTools), NOTHING, "answer what waited before one of the last changes"),
     entry("hostile-text", Fault::HostileText, Phase::Event, EVENTS, NOTHING, "escapes, bidi, zero-width characters in an event's texts"),
     entry("hostile-error", Fault::HostileError, Phase::Before, ANY, NOTHING, "refuse with 500 and such characters in the body"),
     entry("hostile-headers", Fault::HostileHeaders, Phase::After, ANY, NOTHING, "such characters in the answer's headers"),

@@ -72,16 +72,14 @@ impl Broken {
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, axum::Error>> {
-        if let Some((_, silence, tell)) = self.breakage.stall.take_if(|(at, ..)| *at <= self.sent) {
-            tell();
-            tokio::time::sleep(silence).await;
-        }
+        self.stall(self.sent).await;
         if self.breakage.end.as_ref().is_some_and(|(at, _)| *at <= self.sent) {
             return self.end().await;
         }
         while self.rest.is_empty() {
             if self.ended {
                 // An answer that is shorter than where it was to break breaks at its end.
+                self.stall(u64::MAX).await;
                 return self.end().await;
             }
             match self.body.next().await {
@@ -104,6 +102,14 @@ impl Broken {
         }
         self.sent += most;
         Some(Ok(self.rest.split_to(usize::try_from(most).unwrap_or(usize::MAX).min(self.rest.len()))))
+    }
+
+    /// Is silent, where that is due by this byte.
+    async fn stall(&mut self, byte: u64) {
+        if let Some((_, silence, tell)) = self.breakage.stall.take_if(|(at, ..)| *at <= byte) {
+            tell();
+            tokio::time::sleep(silence).await;
+        }
     }
 
     async fn end(&mut self) -> Option<Result<Bytes, axum::Error>> {

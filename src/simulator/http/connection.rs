@@ -79,6 +79,11 @@ impl Hold {
         self.reset.cancel();
     }
 
+    /// Waits until the connection is to be reset.
+    pub(super) async fn is_reset(&self) {
+        self.reset.cancelled().await;
+    }
+
     /// Resets the connection as soon as everything that was written is sent.
     pub(super) fn reset_after_flush(&self) {
         self.after_flush.store(true, Ordering::Release);

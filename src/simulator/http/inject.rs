@@ -28,6 +28,9 @@ pub(super) type Faults = axum::Extension<Arc<faults::Request>>;
 /// Who answers a redirected client: nobody, by RFC 6761.
 const ELSEWHERE: &str = "https://elsewhere.invalid";
 
+/// How long a restart waits for a client that does not read.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Headers that hostile values go into besides those that an answer has.
 const HOSTILE_HEADERS: &[&str] = &["x-modelrelay-request-id", "x-request-id", "retry-after", "server"];
 
@@ -134,6 +137,14 @@ impl Act<'_> {
 
     /// Does to an answer what its faults say.
     async fn spoil(&self, mut response: Response) -> Response {
+        // First what the answer is, then what befalls it.
+        if let Some((drawn, code)) = self.faults.in_phase(Phase::After).find_map(|drawn| match drawn.fault {
+            Fault::FalseStatus { code } => Some((drawn, code)),
+            _ => None,
+        }) {
+            self.faults.happens(drawn);
+            response = ApiError::fault(code, "what was asked for is done; the answer is a fault").into_response();
+        }
         let mut broken = Vec::new();
         for drawn in self.faults.in_phase(Phase::After) {
             match drawn.fault {
@@ -147,11 +158,7 @@ impl Act<'_> {
                     let _ = tokio::time::timeout(longest, self.server.stop.cancelled()).await;
                     return self.reset();
                 }
-                Fault::FalseStatus { code } => {
-                    self.faults.happens(drawn);
-                    response =
-                        ApiError::fault(code, "what was asked for is done; the answer is a fault").into_response();
-                }
+                Fault::FalseStatus { .. } => {}
                 Fault::ContentType => {
                     self.faults.happens(drawn);
                     guard::write_error(&mut response, self.label);
@@ -224,9 +231,17 @@ impl Act<'_> {
             }
             Fault::Restart => {
                 let (gate, closed) = (Arc::clone(&self.server.gate), rule.duration().unwrap_or_default());
+                let hold = self.hold.clone();
                 let ending: Ending = Box::new(move || {
                     tell();
-                    gate.restart(closed);
+                    tokio::spawn(async move {
+                        // First what was sent so far leaves, so that the stream breaks where it was to.
+                        if let Some(hold) = hold {
+                            hold.reset_after_flush();
+                            let _ = tokio::time::timeout(FLUSH_TIMEOUT, hold.is_reset()).await;
+                        }
+                        gate.restart(closed);
+                    });
                     After::Nothing
                 });
                 breakage.end = Some((at, ending));

@@ -76,7 +76,8 @@ pub(super) async fn pending_tools(
     axum::Extension(faults): Faults,
 ) -> Result<Response, ApiError> {
     let run = find(&server, &run_id)?;
-    let before = faults.draws(Fault::StalePending).and_then(|drawn| Some((drawn, run.engine().pending_before()?)));
+    let before =
+        faults.draws(Fault::StalePending).and_then(|drawn| Some((drawn, run.engine().pending_before(drawn.draw)?)));
     let pending = match before {
         Some((drawn, before)) => {
             faults.happens(drawn);

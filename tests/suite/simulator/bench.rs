@@ -114,6 +114,11 @@ impl Bench {
         answer_to(&self.until_waiting(0).await.unwrap().0).unwrap()
     }
 
+    /// Results for what this answer says is pending.
+    pub(super) fn results_for(pending: &PendingTools) -> ToolResultsRequest {
+        answer_to(pending).unwrap()
+    }
+
     /// Answers everything from the event `after_seq` on until the run ends; the whole log.
     pub(super) async fn to_the_end(&self, after_seq: u64) -> String {
         let mut seq = after_seq;

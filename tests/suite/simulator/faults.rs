@@ -1,5 +1,10 @@
 //! Faults, each seen by a client on a bare socket as what it says it is; what the server has stays true all the while.
 
+mod answers;
+mod command;
+mod language;
+mod lines;
+
 use std::time::Duration;
 
 use relay_console::api::run::RunStatus;
@@ -48,6 +53,12 @@ fn times(bench: &Bench) -> Vec<u64> {
     bench.simulator.faults().iter().map(|count| count.times).collect()
 }
 
+/// A whole JSON answer.
+fn json_of(answer: &Answer) -> Value {
+    assert!(answer.whole, "{answer:?}");
+    serde_json::from_slice(&answer.body).unwrap()
+}
+
 #[tokio::test]
 async fn a_cut_is_a_reset_at_its_byte_and_the_next_answer_is_whole() {
     let bench = failing("cut=#1:400B").await;
@@ -86,7 +97,7 @@ async fn a_lost_request_is_not_taken_and_a_lost_answer_is() {
     let submission = bench.first_wait().await;
     let body = serde_json::to_string(&submission).unwrap();
     let send = async || ask(&bench, "POST /tool-results", &[&format!("{REQUEST_ID}: mine")], &body, PATIENCE).await;
-    let nothing = Answer { head: String::new(), body: Vec::new(), whole: false, end: End::Reset };
+    let nothing = Answer { head: String::new(), body: Vec::new(), chunks: Vec::new(), whole: false, end: End::Reset };
     assert_eq!(send().await, nothing);
     let offered = bench.simulator.submissions(bench.run_id);
     assert_eq!(offered.len(), submission.results.len());

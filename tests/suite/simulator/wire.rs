@@ -25,6 +25,8 @@ pub(super) struct Answer {
     pub(super) head: String,
     /// The body, out of its chunks.
     pub(super) body: Vec<u8>,
+    /// How large its chunks were.
+    pub(super) chunks: Vec<usize>,
     /// Whether the body came to its own end.
     pub(super) whole: bool,
     pub(super) end: End,
@@ -53,12 +55,12 @@ impl Answer {
 
     fn read(bytes: &[u8], end: End) -> Self {
         let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return Self { head: String::new(), body: bytes.to_vec(), whole: false, end };
+            return Self { head: String::new(), body: bytes.to_vec(), chunks: Vec::new(), whole: false, end };
         };
         let (head, rest) = (String::from_utf8_lossy(&bytes[..at]).into_owned(), &bytes[at + 4..]);
-        let mut answer = Self { head, body: Vec::new(), whole: false, end };
+        let mut answer = Self { head, body: Vec::new(), chunks: Vec::new(), whole: false, end };
         if answer.header("transfer-encoding") == Some("chunked") {
-            (answer.body, answer.whole) = dechunk(rest);
+            (answer.body, answer.chunks, answer.whole) = dechunk(rest);
         } else {
             answer.body = rest.to_vec();
             answer.whole = answer.header("content-length") == Some(&rest.len().to_string());
@@ -67,19 +69,20 @@ impl Answer {
     }
 }
 
-fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
-    let mut body = Vec::new();
+fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, Vec<usize>, bool) {
+    let (mut body, mut chunks) = (Vec::new(), Vec::new());
     while let Some(at) = bytes.windows(2).position(|two| two == b"\r\n") {
         let size = usize::from_str_radix(std::str::from_utf8(&bytes[..at]).unwrap(), 16).unwrap();
         bytes = &bytes[at + 2..];
         if size == 0 {
-            return (body, true);
+            return (body, chunks, true);
         }
+        chunks.push(size);
         let there = size.min(bytes.len());
         body.extend_from_slice(&bytes[..there]);
         bytes = &bytes[(size + 2).min(bytes.len())..];
     }
-    (body, false)
+    (body, chunks, false)
 }
 
 /// Asks, and reads until the answer ends or `patience` is over.
