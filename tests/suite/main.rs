@@ -12,6 +12,7 @@ mod endpoints;
 mod errors;
 mod events;
 mod feed;
+mod fuzz;
 mod help;
 mod picture;
 mod program;

@@ -22,7 +22,7 @@ impl BaseUrl {
     /// Reads a base URL. Plain http is taken for this machine only, unless `allow_http`.
     ///
     /// # Errors
-    /// When it is not an http or https URL, carries credentials, a query or a fragment, or is refused plain http.
+    /// When it is not an http or https URL, carries credentials or a key, a query or a fragment, or is refused plain http.
     pub fn parse(text: &str, allow_http: bool) -> Result<Self, SettingError> {
         let refuse = |reason: &str| SettingError::BaseUrl { reason: reason.to_owned() };
         let url = Url::parse(text.trim()).map_err(|error| refuse(&format!("cannot be read ({error})")))?;
@@ -34,6 +34,9 @@ impl BaseUrl {
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refuse("has a query or a fragment, which do not belong there"));
+        }
+        if ["mr_sk_", "mr_pk_"].iter().any(|start| url.as_str().contains(start)) {
+            return Err(refuse("holds a key, which does not belong there"));
         }
         let base = Self(url);
         if base.0.scheme() == "http" && !base.is_loopback() && !allow_http {
@@ -165,6 +168,7 @@ mod tests {
             ("https://user:hunter2@host/", "user name or a password"),
             ("https://host/?key=hunter2", "a query"),
             ("https://host/#hunter2", "a fragment"),
+            ("https://host/mr_sk_hunter2/v1", "holds a key"),
             ("ftp://host/", "the scheme ftp"),
             ("api.modelrelay.ai", "cannot be read"),
             ("", "cannot be read"),
