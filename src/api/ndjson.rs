@@ -65,6 +65,12 @@ impl LineSplitter {
         self.stripped
     }
 
+    /// Whether the line that has begun is over the limit: what comes of it is counted and dropped.
+    #[must_use]
+    pub fn is_skipping(&self) -> bool {
+        self.skipped.is_some()
+    }
+
     /// Takes the next chunk. Take every line with [`Self::next_line`] before the next push: what is left of the
     /// chunk before is joined with this one by copying.
     pub fn push(&mut self, chunk: Bytes) {

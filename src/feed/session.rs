@@ -75,6 +75,8 @@ struct Reading {
     doubted: bool,
     /// Whether the probe is made although nothing is wrong: its failure says nothing of the stream.
     only_alive: bool,
+    /// Whether a line has begun and not ended: a probe that meets the same one knows that nothing is missed yet.
+    within_a_line: bool,
     /// Whether the snapshot says that the run has ended: a quiet history has no more then.
     terminal: bool,
 }
@@ -90,6 +92,7 @@ impl Reading {
             probe: None,
             doubted: false,
             only_alive: false,
+            within_a_line: false,
             terminal: false,
         }
     }
@@ -320,6 +323,7 @@ impl<S: Source> Follower<S> {
 
     fn accept(&mut self, item: Result<StreamItem, StreamError>, reading: &mut Reading) -> Result<(), End> {
         let hold = reading.phase == Phase::History;
+        reading.within_a_line = matches!(item, Ok(StreamItem::Partial));
         let effect = match item {
             Ok(StreamItem::Event { event, line }) => {
                 self.sequence.event(event, &line, hold, self.outbox.batch(line.len()))
@@ -404,7 +408,8 @@ impl<S: Source> Follower<S> {
         let claims = self.sequence.claims().clone();
         let limit = u32::try_from(claims.len()).unwrap_or(PAGE).saturating_add(1).min(PAGE);
         let query = EventsQuery { limit, include_output: false, ..self.query(false) };
-        let probe = probe(Arc::clone(&self.source), run_id, query, claims, quiet);
+        let known = Known { claims, within_a_line: reading.within_a_line };
+        let probe = probe(Arc::clone(&self.source), run_id, query, known, quiet);
         reading.probe = Some(Box::pin(async move {
             tokio::time::timeout(patience, probe).await.unwrap_or_else(|_| {
                 let cause = format!("no sign of life, and no answer to a probe within {} s", patience.as_secs());
@@ -457,16 +462,17 @@ fn readable(answer: Result<Reply<RunSnapshot>, Error>) -> Result<Option<Reply<Ru
     }
 }
 
-/// Asks with a second request whether the stream has missed something.
-/// `claims` are seqs that are no news.
-async fn probe<S: Source>(
-    source: Arc<S>,
-    run_id: RunId,
-    query: EventsQuery,
+/// What is no news to a probe.
+struct Known {
+    /// Seqs that lines have claimed already.
     claims: BTreeSet<u64>,
-    quiet: Duration,
-) -> Probed {
-    let is_news = |seq: u64| seq > query.after_seq && !claims.contains(&seq);
+    /// Whether the stream is within a line that has not ended.
+    within_a_line: bool,
+}
+
+/// Asks with a second request whether the stream has missed something.
+async fn probe<S: Source>(source: Arc<S>, run_id: RunId, query: EventsQuery, known: Known, quiet: Duration) -> Probed {
+    let is_news = |seq: u64| seq > query.after_seq && !known.claims.contains(&seq);
     let look = async {
         let mut stream = source.events(query).await?;
         // A server that keeps the answer open has nothing either. A keepalive says nothing of that, as an event may
@@ -484,6 +490,8 @@ async fn probe<S: Source>(
                     return Ok(Probed::More(seq));
                 }
                 Err(StreamError::Transport(error)) => return Err(Error::Transport(error)),
+                // Opening the stream again would begin the same long line again.
+                Ok(StreamItem::Partial) if known.within_a_line => break,
                 _ => {}
             }
         }

@@ -31,6 +31,8 @@ enum Piece {
     /// The run's last event.
     Last(u64),
     Keepalive,
+    /// A piece of a long line.
+    Part,
     /// A line that cannot be read.
     Garbled(u64),
     Pause(Duration),
@@ -39,13 +41,14 @@ enum Piece {
     /// Nothing more comes, and the stream stays open.
     Hang,
 }
-use Piece::{Break, Event as Ev, Garbled, Hang, Keepalive, Last, Pause};
+use Piece::{Break, Event as Ev, Garbled, Hang, Keepalive, Last, Part, Pause};
 
 fn item(piece: &Piece) -> Option<Result<StreamItem, StreamError>> {
     let (seq, kind) = match piece {
         Ev(seq) => (seq, r#""node_started","node_id":"n""#.to_owned()),
         Last(seq) => (seq, format!(r#""run_failed","plan_hash":"{}","error":{{"message":"m"}}"#, "a".repeat(64))),
         Keepalive => return Some(Ok(StreamItem::Keepalive)),
+        Part => return Some(Ok(StreamItem::Partial)),
         Garbled(seq) => {
             let error = decode(format!(r#"{{"seq":{seq},"type":"x"}}"#).as_bytes()).unwrap_err();
             return Some(Err(StreamError::Protocol(error)));
@@ -462,6 +465,16 @@ async fn a_line_that_claims_a_wild_seq_is_no_news_to_a_probe() {
     trial.until("live").await;
     assert_eq!(trial.until("live").await, ["stale", "snapshot running", "live"]);
     assert_eq!(trial.script.lock().unwrap().queries[2].1.limit, 2, "the line, and what stands behind it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_meets_the_long_line_that_the_stream_is_in_does_not_begin_it_again() {
+    let mut trial = Trial::new(vec![], vec![Ok(vec![]), Ok(vec![Part, Hang]), Ok(vec![Part, Hang])]);
+    trial.until("live").await;
+    trial.until("stale").await;
+    let begun = Instant::now();
+    assert_eq!(trial.until("live").await, ["snapshot running", "live"]);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

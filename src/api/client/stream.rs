@@ -30,7 +30,8 @@ pub enum StreamItem {
     },
     /// A keepalive or an empty line: the server is alive and has nothing to say.
     Keepalive,
-    /// A part of a line: the server is alive and is saying something long.
+    /// A part of a line: the server is alive and is saying something long. Not told any more of a line that has grown
+    /// over the limit.
     Partial,
 }
 
@@ -178,7 +179,8 @@ impl Stream for EventStream {
             }
             match ready!(body.as_mut().poll_next(context)) {
                 Some(Ok(chunk)) => {
-                    this.completed = chunk.is_empty();
+                    // A line over the limit is no sign that anything comes of it.
+                    this.completed = chunk.is_empty() || this.splitter.is_skipping();
                     this.splitter.push(chunk);
                 }
                 Some(Err(error)) => return this.broken(TransportError::from_reqwest(&error, &this.host)),
