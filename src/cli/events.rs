@@ -18,7 +18,7 @@ use crate::api::client::Client;
 use crate::api::event::{self, Event, EventBody, Problem, ProtocolError};
 use crate::api::ids::RunId;
 use crate::api::run::RunStatus;
-use crate::cli::arguments::ServerArguments;
+use crate::cli::arguments::{ServerArguments, duration};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::report;
 use crate::cli::remote::Remote;
@@ -68,6 +68,9 @@ pub struct EventsArguments {
     /// Give up when the connection breaks or events are missing
     #[arg(long)]
     pub no_resume: bool,
+    /// Check the link after so much silence, such as 15s or 2m [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub idle_timeout: Option<Duration>,
     /// Which server, and as whom.
     #[command(flatten)]
     pub server: ServerArguments,
@@ -75,13 +78,15 @@ pub struct EventsArguments {
 
 impl EventsArguments {
     fn feed(&self) -> FeedConfig {
+        let default = FeedConfig::default();
         FeedConfig {
             after_seq: self.after_seq,
             include_output: self.include_output,
             wait: !self.no_wait,
             limit: self.limit,
             lines: true,
-            ..FeedConfig::default()
+            idle_timeout: self.idle_timeout.unwrap_or(default.idle_timeout),
+            ..default
         }
     }
 

@@ -162,6 +162,12 @@ impl Link {
         self.failures = 0;
     }
 
+    /// Whether it was in trouble as often in a row as any reading is tried.
+    #[must_use]
+    pub fn is_tired(&self) -> bool {
+        self.failures >= retry::ATTEMPTS
+    }
+
     /// The link is in trouble; `class` is `None` where events are missing.
     ///
     /// # Errors

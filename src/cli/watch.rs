@@ -5,6 +5,7 @@
 //! | `change` | a change, and the line that tells it |
 //! | `changes` | what an event or a snapshot has changed, in words; pure |
 //! | `watcher` | from the feed to lines; when it ends |
+//! | `problems` | how many problems are told one by one |
 //! | `reads` | what is read from the server beside the feed: the bill, and what waits |
 //!
 //! Rules: standard output holds lines of one form only; what happened before the link was live is one line, unless
@@ -15,6 +16,7 @@
 
 mod change;
 mod changes;
+mod problems;
 mod reads;
 mod watcher;
 
@@ -46,7 +48,8 @@ succeeded, failed, waiting), wait (a tool call or a question waits), answer (a r
 memory, scheduler, problem (events are missing, unreadable or unknown), pending (--exit-on-wait: a waiting call and \
 the command that answers it), heartbeat.
 
-It never gives up on the network unless --timeout says so.
+It never gives up on the network unless --timeout says so, or the server says that the run has ended and its last \
+events cannot be read three times in a row.
 
 Exit codes: 0 the run succeeded; 1 it failed; 3 it was canceled; 2 wrong usage; 4 not authorised; 5 no such run; \
 8 no event stream; 9 --timeout reached; 10 --exit-on-wait, and the run waits for an answer.")]
@@ -69,6 +72,9 @@ pub struct WatchArguments {
     /// End with code 9 after this time, such as 90s or 10m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
+    /// Check the link after so much silence, such as 15s or 2m [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub idle_timeout: Option<Duration>,
     /// Which server, and as whom.
     #[command(flatten)]
     pub server: ServerArguments,

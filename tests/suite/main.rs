@@ -27,6 +27,7 @@ mod stream_bench;
 mod submission;
 mod tls;
 mod watch;
+mod wild;
 
 /// Settings under which a snapshot is read from and written to `snapshots/`, by its own name only.
 fn snapshots() -> insta::Settings {

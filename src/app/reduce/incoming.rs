@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Answer, App, Level, Reads, TaskList};
 use super::{AUTOSAVE, SAVE_AGAIN};
-use crate::api::event::{Event, EventBody};
+use crate::api::event::{Event, EventBody, Problem, ProtocolError};
 use crate::api::run::{RunSnapshot, RunStatus};
 use crate::api::task::RunTasks;
 use crate::api::tool::{CallKey, PendingTools};
@@ -22,7 +22,7 @@ pub(super) fn feed(app: &mut App, update: FeedUpdate) {
                     // The console does not ask for them.
                     FeedItem::Line(_) => {}
                     FeedItem::Event(event) => apply(app, event),
-                    FeedItem::Rejected(error) => app.run.reject(error),
+                    FeedItem::Rejected(error) => rejected(app, error),
                     FeedItem::Gap { first, last } => {
                         app.notify(Level::Error, format!("the server has no events {first} to {last}; going on"));
                         app.run.skip(first, last);
@@ -48,6 +48,14 @@ fn begin_anew(app: &mut App, why: &str) {
     app.tasks = TaskList::default();
     app.reads = Reads::default();
     app.notify(Level::Error, format!("{why}. The run is read from its beginning"));
+}
+
+/// A line that breaks the protocol is counted; what was skipped of the run is told.
+fn rejected(app: &mut App, error: ProtocolError) {
+    if matches!(error.problem, Problem::TooLong { .. } | Problem::FarAhead(_)) {
+        app.notify(Level::Error, format!("{}; it is skipped and counted", error.problem));
+    }
+    app.run.reject(error);
 }
 
 fn link_changed(app: &mut App, link: LinkState) {

@@ -18,6 +18,7 @@ use super::changes::money;
 use super::changes::run_is;
 use super::changes::standing_changes;
 use super::changes::waits;
+use super::problems::Problems;
 use super::reads::Read;
 use super::reads::Reads;
 use crate::api::client::Reply;
@@ -63,6 +64,7 @@ pub(super) struct Watcher<'a> {
     /// The last snapshot from before that, and the seq that it was asked for at: the events speak first, in their order.
     early: Option<(Box<RunSnapshot>, u64)>,
     reads: Reads,
+    problems: Problems,
     lines: Lines,
     escaped: bool,
 }
@@ -80,6 +82,7 @@ impl<'a> Watcher<'a> {
             telling: arguments.from_start,
             caught_up: false,
             early: None,
+            problems: Problems::default(),
             lines: Lines::default(),
             escaped: output::is_terminal(),
         }
@@ -87,7 +90,9 @@ impl<'a> Watcher<'a> {
 
     pub(super) async fn run(mut self, resumed: &Notify) -> Result<Exit, Failure> {
         let (tx, mut rx) = mpsc::channel(FEED_CHANNEL);
-        let config = FeedConfig { include_output: false, ..FeedConfig::default() };
+        let default = FeedConfig::default();
+        let idle_timeout = self.arguments.idle_timeout.unwrap_or(default.idle_timeout);
+        let config = FeedConfig { include_output: false, idle_timeout, ..default };
         let feed = Feed::spawn(self.remote.client.clone().into(), self.arguments.run_id, config, tx);
         let mut beat = self.arguments.heartbeat().map(|every| {
             let mut beat = tokio::time::interval_at(Instant::now() + every, every);
@@ -178,7 +183,13 @@ impl<'a> Watcher<'a> {
     /// What events are missing, only the snapshot can say.
     fn problem(&mut self, text: String) -> Result<(), Failure> {
         self.reads.want_snapshot();
-        if self.telling { self.tell_now(Kind::Problem, text) } else { Ok(()) }
+        if !self.telling {
+            return Ok(());
+        }
+        for words in self.problems.told(text, Instant::now()) {
+            self.tell_now(Kind::Problem, words)?;
+        }
+        Ok(())
     }
 
     fn apply(&mut self, event: &Event) -> Result<(), Failure> {
@@ -216,6 +227,10 @@ impl<'a> Watcher<'a> {
             LinkState::Stale { since } => self.silent = Some((Instant::now() + DOUBT, since)),
             LinkState::Retrying { wait, cause, class, .. } => {
                 self.link.trouble(&cause, class)?;
+                if self.link.is_tired() && self.is_said_to_have_ended() {
+                    self.tell_now(Kind::Problem, format!("the events cannot be read to their end: {}", brief(&cause)))?;
+                    return self.ended().map(Some);
+                }
                 self.say(Told::Trouble, format!("retrying in {:.1} s: {}", wait.as_secs_f64(), brief(&cause)))?;
             }
             LinkState::Ended | LinkState::EndOfFile => return self.ended().map(Some),
@@ -278,8 +293,17 @@ impl<'a> Watcher<'a> {
         parts.join("; ")
     }
 
+    /// Whether the server's snapshot, or an event, says that the run has ended.
+    fn is_said_to_have_ended(&self) -> bool {
+        let early = self.early.as_ref().map(|(snapshot, _)| snapshot.status.is_terminal());
+        early.unwrap_or_else(|| self.run.status().is_some_and(|status| status.is_terminal()))
+    }
+
     fn ended(&mut self) -> Result<Exit, Failure> {
         self.caught_up()?;
+        if let Some(words) = self.problems.rest() {
+            self.tell_now(Kind::Problem, words)?;
+        }
         Ok(self.run.status().as_ref().and_then(end_of).unwrap_or(Exit::Done))
     }
 
