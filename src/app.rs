@@ -36,6 +36,7 @@ pub mod proof;
 pub mod reduce;
 pub mod related;
 pub mod shell;
+mod stand_ins;
 pub mod tasks;
 
 use std::collections::{HashMap, HashSet, VecDeque};

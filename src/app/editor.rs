@@ -1,11 +1,14 @@
 //! The open draft: a thin wrapper round one unstyled text area.
 //!
 //! Rule: what stands in the editor is, byte for byte, what is sent. The text area splits lines at `\n` only, so line
-//! endings are normalised on the way in, and nothing else is ever changed silently.
+//! endings are normalised on the way in, and nothing else is ever changed silently. What it would not draw stands in it
+//! as a character that the view draws as a mark.
 
 use std::fmt;
 
 use tui_textarea::{CursorMove, TextArea, WrapMode};
+
+use super::stand_ins::StandIns;
 
 /// The most that is edited in place, in bytes: each edit rebuilds the wrapped lines of the whole text.
 pub const MAX_BYTES: usize = 512 * 1024;
@@ -17,6 +20,7 @@ const UNDO_DEPTH: usize = 10_000;
 #[derive(Clone)]
 pub struct Editor {
     area: TextArea<'static>,
+    stand_ins: StandIns,
     bytes: usize,
 }
 
@@ -25,7 +29,10 @@ impl Editor {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let text = normalise(text);
-        let mut area = TextArea::new(text.split('\n').map(str::to_owned).collect());
+        let mut stand_ins = StandIns::default();
+        // Nothing stands in for anything yet, so there is a place for everything.
+        let shown = stand_ins.stand_in(&text).unwrap_or_default();
+        let mut area = TextArea::new(shown.split('\n').map(str::to_owned).collect());
         area.set_wrap_mode(WrapMode::Glyph);
         area.set_max_histories(UNDO_DEPTH);
         // No style of the text area's own: the view decides how cursor and selection look.
@@ -33,16 +40,28 @@ impl Editor {
         area.set_cursor_line_style(ratatui::style::Style::new());
         area.move_cursor(CursorMove::Bottom);
         area.move_cursor(CursorMove::End);
-        Self { bytes: text.len(), area }
+        Self { bytes: text.len(), area, stand_ins }
     }
 
     /// The text.
     #[must_use]
     pub fn text(&self) -> String {
-        self.area.lines().join("\n")
+        self.stand_ins.text(&self.area.lines().join("\n"))
     }
 
-    /// The text area, for drawing.
+    /// The text's length in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The hidden character that a character of the text area stands for, where it stands for one.
+    #[must_use]
+    pub fn hidden(&self, c: char) -> Option<char> {
+        self.stand_ins.original(c)
+    }
+
+    /// The text area, for drawing; hidden characters stand in it as others ([`Editor::hidden`]).
     #[must_use]
     pub fn area(&self) -> &TextArea<'static> {
         &self.area
@@ -68,7 +87,8 @@ impl Editor {
         if self.bytes + text.len() > MAX_BYTES {
             return false;
         }
-        match text.as_str() {
+        let Some(shown) = self.stand_ins.stand_in(&text) else { return false };
+        match shown.as_str() {
             "\n" => self.area.insert_newline(),
             text => {
                 let mut chars = text.chars();
@@ -89,11 +109,12 @@ impl Editor {
         if text.len() > MAX_BYTES {
             return false;
         }
+        let Some(shown) = self.stand_ins.stand_in(&text) else { return false };
         self.area.select_all();
-        if text.is_empty() {
+        if shown.is_empty() {
             self.area.cut();
         } else {
-            self.area.insert_str(text);
+            self.area.insert_str(shown);
         }
         self.count();
         true
@@ -128,7 +149,8 @@ impl Editor {
 
     fn count(&mut self) {
         let lines = self.area.lines();
-        self.bytes = lines.iter().map(String::len).sum::<usize>() + lines.len().saturating_sub(1);
+        let bytes = lines.iter().map(|line| self.stand_ins.bytes(line)).sum::<usize>();
+        self.bytes = bytes + lines.len().saturating_sub(1);
     }
 }
 
@@ -159,7 +181,7 @@ pub enum Edit {
 
 impl PartialEq for Editor {
     fn eq(&self, other: &Self) -> bool {
-        self.area.lines() == other.area.lines()
+        self.text() == other.text()
             && self.place() == other.place()
             && self.area.selection_range() == other.area.selection_range()
     }
@@ -215,6 +237,25 @@ mod tests {
         #[test]
         fn any_text_without_carriage_returns_stands_in_the_editor_byte_for_byte(text in "[^\r]{0,80}") {
             prop_assert_eq!(Editor::new(&text).text(), text);
+        }
+
+        #[test]
+        fn hidden_and_private_characters_survive_every_edit_that_is_taken_back(
+            first in "(a|\u{202e}|\u{1b}|\u{200d}|\u{10fffd}|\u{301}|\n){0,12}",
+            second in "(b|\u{202e}|\u{feff}|\u{10fffd}|\u{10fffc}|\u{301}){0,12}",
+        ) {
+            let mut editor = Editor::new(&first);
+            prop_assert!(editor.insert(&second));
+            let text = format!("{first}{second}");
+            prop_assert_eq!(editor.text(), text.clone());
+            prop_assert_eq!(editor.bytes(), text.len());
+            for edit in [Edit::DeleteLeft, Edit::DeleteWordLeft, Edit::DeleteToLineStart, Edit::PutBack] {
+                editor.edit(edit);
+                if editor.text() != text {
+                    editor.edit(Edit::Undo);
+                }
+                prop_assert_eq!(editor.text(), text.clone(), "{:?}", edit);
+            }
         }
 
         #[test]

@@ -189,6 +189,16 @@ fn without_presentation(cluster: &str) -> Cow<'_, str> {
     }
 }
 
+/// What of a cell's cluster is drawn where that is not all: no more than a bounded pile, and nothing that acts.
+pub(super) fn bounded(cluster: &str) -> Option<String> {
+    let is_harmless = |c: &char| inert::mark(*c).is_none();
+    if cluster.chars().all(|c| is_harmless(&c)) && cluster.chars().nth(CLUSTER).is_none() {
+        return None;
+    }
+    let shown: String = cluster.chars().filter(is_harmless).take(CLUSTER).collect();
+    Some(if shown.is_empty() { " ".to_owned() } else { shown })
+}
+
 /// The columns that ratatui gives a grapheme cluster.
 fn columns_of(cluster: &str) -> usize {
     if cluster.chars().any(char::is_control) { 0 } else { usize::from(cluster.cell_width()) }

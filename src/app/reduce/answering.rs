@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::editor::Edit;
 use super::super::layout::inside;
-use super::super::{Answer, Answering, App, Command, DraftText, Editor, Effect, Level, Mode, Side, json};
+use super::super::{Answer, Answering, App, Command, DraftText, Editor, Effect, Level, Mode, Side, inert, json};
 use super::{back_to_browse, rows_of, scrolled_row, sending, settle, side_mut};
 use crate::api::tool::CallKey;
 
@@ -130,9 +130,22 @@ pub(super) fn pasted(app: &mut App, text: &str) {
         // Whatever stood beside the editor, a paste is meant for the text.
         Some(side) => {
             *side = Side::Editor;
-            insert(app, text);
+            if insert(app, text)
+                && let Some(hidden) = hidden_in(text)
+            {
+                app.notify(Level::Info, format!("pasted with {hidden}"));
+            }
         }
         None => {}
+    }
+}
+
+/// What of an inserted text cannot be seen, in words.
+fn hidden_in(text: &str) -> Option<String> {
+    match inert::count_hidden(&text.replace('\r', "")) {
+        0 => None,
+        1 => Some("1 hidden character: it shows as a mark, and is sent as it is".to_owned()),
+        count => Some(format!("{count} hidden characters: each shows as a mark, and is sent as it is")),
     }
 }
 
@@ -286,7 +299,9 @@ pub(super) fn file_read(app: &mut App, key: &CallKey, path: &Path, result: Resul
             format!("{path} was not inserted: its answer is in review. Esc, then insert it again"),
         );
     } else if insert(app, &text) {
-        app.notify(Level::Info, format!("inserted {path}, {} bytes", text.len()));
+        let hidden = hidden_in(&text).map(|hidden| format!(", with {hidden}")).unwrap_or_default();
+        let ends = if text.contains('\r') { ", line ends made LF" } else { "" };
+        app.notify(Level::Info, format!("inserted {path}, {} bytes{ends}{hidden}", text.len()));
     }
 }
 

@@ -8,17 +8,18 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthChar;
 
 use super::super::pane::{self, Pane};
 use super::super::theme::{Role, Sign, Theme};
 use super::super::{format, text};
+use crate::app::editor::Editor;
 use crate::app::{Answering, App, Side, inert};
 
 /// Draws the editor; returns where the cursor stands.
 pub(super) fn render(app: &App, answering: &Answering, theme: Theme, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let writing = answering.side != Side::Arguments;
-    let lines = answering.editor.area().lines();
-    let bytes = lines.iter().map(String::len).sum::<usize>() + lines.len().saturating_sub(1);
+    let (lines, bytes) = (answering.editor.area().lines(), answering.editor.bytes());
     let mut pane = Pane::new(title(app, answering, theme), writing);
     let (line, column) = answering.editor.place();
     let size = format!(
@@ -34,7 +35,7 @@ pub(super) fn render(app: &App, answering: &Answering, theme: Theme, area: Rect,
     }
     let widget = answering.editor.area();
     widget.render(inner, buf);
-    restyle(theme, inner, buf);
+    restyle(&answering.editor, theme, inner, buf);
     if bytes == 0 {
         placeholder(app, answering, theme, inner, buf);
     }
@@ -75,7 +76,7 @@ fn placeholder(app: &App, answering: &Answering, theme: Theme, area: Rect, buf: 
 }
 
 /// Takes the text area's styles away but for the selection, and puts marks where they belong.
-fn restyle(theme: Theme, area: Rect, buf: &mut Buffer) {
+fn restyle(editor: &Editor, theme: Theme, area: Rect, buf: &mut Buffer) {
     for position in area.positions() {
         let Some(cell) = buf.cell_mut(position) else { continue };
         // The text area marks its cursor by reversing and a selection by a background: the cursor here is the
@@ -85,16 +86,26 @@ fn restyle(theme: Theme, area: Rect, buf: &mut Buffer) {
         if selected {
             style = style.add_modifier(Modifier::REVERSED);
         }
-        if cell.symbol().chars().any(|c| inert::mark(c).is_some()) {
-            style = style.patch(theme.style(Role::Mark));
-            let marks: String = text::inert(cell.symbol(), style, theme)
-                .iter()
-                .flat_map(|span| span.content.chars())
-                .filter(|c| *c == '¿' || *c == '?' || inert::mark(*c).is_none())
-                .take(1)
-                .collect();
-            cell.set_symbol(if theme.ascii { "?" } else { &marks });
+        if let Some((shown, marked)) = shown(editor, cell.symbol(), theme) {
+            if marked {
+                style = style.patch(theme.style(Role::Mark));
+            }
+            cell.set_char(shown);
+        } else if let Some(bounded) = text::bounded(cell.symbol()) {
+            cell.set_symbol(&bounded);
         }
         cell.set_style(style);
+    }
+}
+
+/// What a cell shows in which a character stands for another, and whether that is a mark.
+fn shown(editor: &Editor, symbol: &str, theme: Theme) -> Option<(char, bool)> {
+    let first = symbol.chars().next()?;
+    let original = editor.hidden(first).or_else(|| inert::is_hidden(first).then_some(first))?;
+    match inert::mark(original) {
+        // A character for private use, which some fonts have pictures for, stood in the way of those that stand in.
+        None if original.width() == Some(1) => Some((original, false)),
+        _ if theme.ascii => Some(('?', true)),
+        mark => Some((mark.unwrap_or('¿'), true)),
     }
 }

@@ -448,3 +448,35 @@ fn an_output_that_is_text_reads_as_text() {
     scene.event(r#""type":"run_completed","plan_hash":"3f","outputs":{"artifact_key":"k","info":{"bytes":99,"sha256":"00","included":true},"content":{"report":"Rolled back at 14:09.","lost":{"orders":12}}}"#);
     screen("detail_outputs", &mut scene);
 }
+
+#[test]
+fn what_cannot_be_seen_stands_in_the_editor_as_a_mark_where_it_is_and_the_cursor_goes_over_it() {
+    let mut scene = busy(120, 36);
+    scene.keys("w").key(KeyCode::Enter);
+    let text = "a\u{1b}[2J\u{202e}b\u{200d}\u{f0001}\n\u{301}c\u{feff}";
+    scene.act(Action::Paste(text.into()));
+    let inner = crate::app::layout::inside(scene.app.layout().editor);
+    let (buffer, cursor, _) = scene.draw(MONO);
+    let row = |y: u16| -> String {
+        let cells = (inner.x..inner.right()).map(|x| buffer[(x, inner.y + y)].symbol());
+        cells.collect::<String>().trim().to_owned()
+    };
+    assert_eq!((row(0).as_str(), row(1).as_str()), ("a␛[2J¿b¿\u{f0001}", "¿c¿"));
+    assert_eq!(cursor, Some((inner.x + 4, inner.y + 1).into()));
+    assert_eq!(scene.app.answering().unwrap().editor.text(), text);
+    let line: String = (0..120).map(|x| buffer[(x, 35)].symbol()).collect();
+    assert!(line.contains("pasted with 4 hidden characters"), "{line}");
+    scene.key(KeyCode::Backspace).key(KeyCode::Backspace).key(KeyCode::Backspace);
+    assert_eq!(scene.app.answering().unwrap().editor.text(), "a\u{1b}[2J\u{202e}b\u{200d}\u{f0001}\n");
+}
+
+#[test]
+fn a_pile_of_accents_costs_the_editor_no_more_than_its_cells() {
+    let mut scene = busy(120, 36);
+    scene.keys("w").key(KeyCode::Enter);
+    // Typed one by one, none of them is known to belong to a pile.
+    scene.keys(&format!("a{}", "\u{301}".repeat(400)));
+    scene.act(Action::Paste(format!("b{}", "\u{301}".repeat(10_000))));
+    let (buffer, _, _) = scene.draw(MONO);
+    assert!(buffer.content().iter().all(|cell| cell.symbol().len() <= 4 * 12), "a cell is bounded");
+}
