@@ -13,7 +13,7 @@ use super::file::{FileRead, Stop, Trust};
 use super::follow::{End, Follower};
 use super::outbox::Closed;
 use super::replay::read_and_send;
-use super::scribe::Scribe;
+use super::scribe::{PATIENCE, Scribe, off_the_loop};
 use super::sequence::{REREADS, Sequence};
 use super::source::Source;
 use super::tail::{Screened, Tail};
@@ -102,9 +102,9 @@ impl<S: Source> Follower<S> {
         let place = journal.place.clone();
         let run_id = self.sequence.run_id();
         let looked = place.clone();
-        let Found { lock, lines } = match tokio::task::spawn_blocking(move || find(&looked)).await {
+        let Found { lock, lines } = match off_the_loop(PATIENCE, move || find(&looked)).await {
             Ok(found) => found,
-            Err(error) => return self.no_journal(&error.to_string()).await,
+            Err(why) => return self.no_journal(&why).await,
         };
         let read = match lines {
             Ok(Some(lines)) => {
@@ -139,7 +139,7 @@ impl<S: Source> Follower<S> {
                 Ok(())
             }
             Ok(None) => {
-                tracing::info!("another console writes the journal of this run");
+                tracing::info!(?read, "another console writes the journal of this run");
                 if let Some(journal) = &mut self.journal {
                     journal.watch = Some(Watch::start(journal.place.clone(), run_id, self.signals.clone()));
                 }
@@ -184,8 +184,11 @@ impl<S: Source> Follower<S> {
             return place.send(self.sequence.take_record());
         }
         drop(self.sequence.take_record());
-        if let Some(journal) = &mut self.journal {
-            journal.scribe = None;
+        if let Some(scribe) = self.journal.as_mut().and_then(|journal| journal.scribe.take())
+            && !scribe.has_failed()
+        {
+            // A failure has been said already. A receiver that is gone is noticed elsewhere.
+            let _ = self.no_journal("too much has come while a hole in it was closed").await;
         }
     }
 
@@ -255,8 +258,7 @@ impl<S: Source> Follower<S> {
             && let Some(pen) = scribe.finish().await
         {
             let place = journal.place.clone();
-            let begun = tokio::task::spawn_blocking(move || begin_anew(&place, pen.into_lock())).await;
-            match begun.unwrap_or_else(|error| Err(error.to_string())) {
+            match off_the_loop(PATIENCE, move || begin_anew(&place, pen.into_lock())).await.and_then(|begun| begun) {
                 Ok((pen, aside)) => {
                     said = aside;
                     self.write_with(pen);

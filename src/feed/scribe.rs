@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -14,6 +15,9 @@ use crate::store::journal::{Pen, PenError};
 
 /// Batches of lines that may wait for the disk; when it is full the feed waits.
 const WAITING: usize = 16;
+
+/// A disk that takes longer for one write hangs.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// So many bytes are put together for one write.
 const TOGETHER: usize = 1024 * 1024;
@@ -71,6 +75,11 @@ impl Scribe {
         self.lines.try_reserve().ok()
     }
 
+    /// Whether nothing more is written.
+    pub(super) fn has_failed(&self) -> bool {
+        self.lines.is_closed()
+    }
+
     /// Waits until everything is written; gives the pen back unless writing has failed.
     pub(super) async fn finish(self) -> Option<Pen> {
         drop(self.lines);
@@ -91,10 +100,48 @@ async fn write(mut pen: Pen, waiting: &mut mpsc::Receiver<Vec<u8>>) -> Result<Pe
 }
 
 /// Writes on a thread that may block; gives the pen back, or why it is of no more use.
-pub(super) async fn write_blocking(mut pen: Pen, lines: Vec<u8>) -> Result<Pen, String> {
-    let written = tokio::task::spawn_blocking(move || pen.write(&lines).map(|()| pen)).await;
-    match written {
-        Ok(result) => result.map_err(|error: PenError| error.to_string()),
-        Err(error) => Err(error.to_string()),
+pub(super) async fn write_blocking(pen: Pen, lines: Vec<u8>) -> Result<Pen, String> {
+    write_within(PATIENCE, pen, lines).await
+}
+
+async fn write_within(patience: Duration, mut pen: Pen, lines: Vec<u8>) -> Result<Pen, String> {
+    let written = move || pen.write(&lines).map(|()| pen).map_err(|error: PenError| error.to_string());
+    off_the_loop(patience, written).await?
+}
+
+/// Does what may block on a thread of its own. A disk that hangs, such as one that is somewhere else, is not waited for:
+/// the thread is left to it.
+pub(super) async fn off_the_loop<T: Send + 'static>(
+    patience: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    match tokio::time::timeout(patience, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("the disk has not answered for {} s", patience.as_secs_f32())),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::store::StateDir;
+    use crate::store::journal::Journal;
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_is_given_up() {
+        let home = tempfile::tempdir().unwrap();
+        let state = StateDir::open(home.path(), "https://a.example", crate::api::ids::RunId::random()).unwrap();
+        let journal = Journal::of(&state);
+        let pen = journal.pen(journal.lock().unwrap().unwrap(), 0).unwrap();
+        let pipe = home.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // Nobody reads what is written, until it is dropped.
+        let open = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
+        let reader = std::fs::File::open(&pipe).unwrap();
+        let pen = pen.into_file(std::fs::File::options().write(true).open(&pipe).unwrap());
+        drop(open);
+        let given_up = write_within(Duration::from_millis(50), pen, vec![b'x'; 1 << 20]).await.unwrap_err();
+        assert!(given_up.contains("has not answered"), "{given_up}");
+        drop(reader);
     }
 }

@@ -74,6 +74,13 @@ impl Pen {
         self.lock
     }
 
+    /// The same, which writes elsewhere.
+    #[cfg(test)]
+    pub(crate) fn into_file(mut self, file: File) -> Self {
+        self.file = file;
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn with_limit(mut self, limit: u64) -> Self {
         self.limit = limit;
@@ -104,8 +111,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error_and_no_end() {
         let home = tempfile::tempdir().unwrap();
-        let mut pen = pen(home.path());
-        pen.file = File::options().append(true).open("/dev/full").unwrap();
+        let pen = pen(home.path());
+        let mut pen = pen.into_file(File::options().append(true).open("/dev/full").unwrap());
         let error = pen.write(b"one\n").unwrap_err().to_string();
         assert!(error.contains("No space left"), "{error}");
     }
