@@ -43,11 +43,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 pub use action::{Action, Effect, Measured, Moment};
-pub use answer::{Answer, Check};
+pub use answer::{Answer, Check, Fate};
 pub use command::Command;
 pub use detail::{Detail, Scroll, Tab};
 pub use draft_text::DraftText;
@@ -128,6 +129,10 @@ pub struct App {
     pub notices: VecDeque<Notice>,
     /// What only drawing can know.
     pub measured: Measured,
+    /// Why the last send could not be written down, or the next one could not be; `None` while it can.
+    pub unrecorded: Option<String>,
+    /// Where times of the day are told for.
+    pub time_zone: TimeZone,
     reads: Reads,
     announced: HashSet<CallKey>,
     issued_ids: u64,
@@ -167,6 +172,10 @@ struct Reads {
     calls_since: bool,
     /// A pending-tools answer has counted since the console was opened.
     pending_known: bool,
+    /// The drafts on disk were read.
+    drafts_known: bool,
+    /// What ended processes have left is looked up as anything else is read.
+    intents: Read,
 }
 
 /// One thing that is read from the server again and again.
@@ -223,7 +232,9 @@ impl App {
             answers: IndexMap::new(),
             notices: VecDeque::new(),
             measured: Measured::default(),
-            reads: Reads::default(),
+            unrecorded: None,
+            time_zone: TimeZone::UTC,
+            reads: Reads { intents: Read { wanted: true, ..Read::default() }, ..Reads::default() },
             announced: HashSet::new(),
             issued_ids: 0,
         }

@@ -1,4 +1,4 @@
-//! What survives on disk: the journal and the drafts of a run.
+//! What survives on disk: the journal, the drafts and the intents of a run.
 //!
 //! `$XDG_STATE_HOME/relay-console/<hash of base URL>/<run_id>/`, directories 0700, files 0600. Nothing that a server
 //! says becomes part of a path: a draft's file is named by a hash of its key. All calls block; who must not block
@@ -9,6 +9,8 @@
 //! | [`state_dir`] | a run's directory: where it is, that it is ours alone |
 //! | [`journal`] | the lines of a run's events |
 //! | [`drafts`] | the drafts of a run and their history |
+//! | [`intents`] | the submissions of a run, each written down before it leaves |
+//! | [`survey`] | what stands on disk over all servers and runs |
 //! | [`private_file`] | writing a file whole or not at all, reading one without being led elsewhere |
 //!
 //! The rule that must stay true: a file that holds an operator's text is replaced by a newer whole one or moved to the
@@ -23,11 +25,14 @@ use serde::{Deserialize, Serialize};
 use crate::api::tool::CallKey;
 
 pub mod drafts;
+pub mod intents;
 pub mod journal;
 pub mod private_file;
 pub mod state_dir;
+pub mod survey;
 
 pub use drafts::{Access, DraftStore, EndedDraft, Ending};
+pub use intents::{IntentRecord, IntentStore};
 pub use state_dir::StateDir;
 
 /// What an operator has typed for one call, as it stands on disk.

@@ -9,6 +9,7 @@ pub mod driver;
 pub mod machine;
 mod past;
 mod patience;
+pub mod records;
 mod search;
 
 use std::fmt;
@@ -20,8 +21,10 @@ use crate::api::ids::RunId;
 use crate::api::run::RunStatus;
 use crate::api::tool::{CallKey, ToolResultsRequest};
 
-pub use driver::{submit, submit_within};
-pub use past::{PastCall, find_call};
+pub use crate::store::intents::Sender;
+pub use driver::{Left, LookedUp, look_up, not_sent, submit, submit_recorded, submit_within};
+pub use past::{PastCall, find_call, find_calls};
+pub use records::{Records, minute, unrecorded};
 
 /// What is to be sent, decided by the operator and from then on unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +49,18 @@ pub enum Progress {
         /// What happened to the attempt, in words; not yet inert.
         cause: String,
     },
+    /// It cannot be written down before it leaves, and goes on all the same.
+    Unrecorded {
+        /// Why, in words.
+        why: String,
+    },
 }
 
 /// How a submission ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
+    /// The id that it was sent under: that of an earlier submission with the same bytes where there was one.
+    pub request_id: Uuid,
     /// Call by call, in the order of the request.
     pub calls: Vec<(CallKey, CallVerdict)>,
     /// The run's status as the server last said it.
@@ -64,6 +74,12 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether it is known of every call what became of it.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        !self.calls.iter().any(|(_, verdict)| matches!(verdict, CallVerdict::Unknown { .. }))
+    }
+
     /// How many calls the server has taken from this submission.
     #[must_use]
     pub fn accepted(&self) -> usize {

@@ -19,6 +19,7 @@ mod blocks;
 mod cache;
 mod cost;
 mod detail;
+mod fate;
 mod first_line;
 mod footer;
 pub mod format;

@@ -12,8 +12,8 @@ use crate::api::step::StepDetail;
 use crate::api::task::RunTasks;
 use crate::api::tool::{CallKey, PendingTools, StepKey};
 use crate::feed::FeedUpdate;
-use crate::store::Draft;
-use crate::submission::{Intent, Progress, Verdict};
+use crate::store::{Draft, Ending};
+use crate::submission::{Intent, LookedUp, PastCall, Progress, Verdict};
 
 /// The time, as it comes in with each action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,19 @@ pub enum Action {
         request_id: Uuid,
         /// How.
         verdict: Verdict,
+    },
+    /// [`Effect::LookUpIntents`] says what it finds.
+    LookedUp(LookedUp),
+    /// [`Effect::LookUpIntents`] has ended.
+    LookUpDone,
+    /// [`Effect::TryRecord`] came back: why a send could not be written down, where it could not.
+    RecordTried(Result<(), String>),
+    /// [`Effect::FindCalls`] came back: what the events tell of these calls, or why they could not be read.
+    CallsFound {
+        /// Which.
+        keys: Vec<CallKey>,
+        /// What became of each, in the same order.
+        result: Result<Vec<PastCall>, String>,
     },
     /// The drafts on disk were read.
     DraftsLoaded {
@@ -154,12 +167,23 @@ pub enum Effect {
     ProbeLink,
     /// Send an answer.
     Submit(Intent),
+    /// Find out what became of submissions whose process ended on the way; nothing is sent.
+    LookUpIntents,
+    /// Find out whether a send could be written down.
+    TryRecord,
+    /// Find in the run's events what became of these calls.
+    FindCalls {
+        /// Which.
+        keys: Vec<CallKey>,
+    },
     /// Write a draft to disk.
     SaveDraft(Draft),
-    /// The draft's text was taken by the server: keep it as history.
+    /// The draft's call is over: keep the text as history.
     EndDraft {
         /// Which.
         key: CallKey,
+        /// How.
+        ending: Ending,
     },
     /// Read one event in full.
     ReadEvent {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::DraftText;
 use super::json::Invalid;
 use crate::api::ids::ToolName;
-use crate::api::tool::{CallKey, Question, ToolCall, ToolResult};
+use crate::api::tool::{CallKey, Question, QuestionAnswer, ToolCall, ToolResult};
 use crate::store::Draft;
 use crate::submission::{CallVerdict, Progress};
 
@@ -35,6 +35,31 @@ pub struct Answer {
     pub sending: Option<Sending>,
     /// How its last submission ended, while the text is still here.
     pub verdict: Option<CallVerdict>,
+    /// What became of its call, once it no longer waits.
+    pub fate: Fate,
+}
+
+/// What became of a call that no longer waits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Fate {
+    /// It was not asked for.
+    #[default]
+    Unasked,
+    /// It is looked for in the events.
+    Asked,
+    /// It has a result.
+    Answered {
+        /// The output, byte for byte.
+        output: String,
+        /// The error, byte for byte.
+        error: Option<String>,
+        /// When, by the server's clock.
+        at: Timestamp,
+    },
+    /// The events have no result of it.
+    Unanswered,
+    /// The events could not be read; in words, not yet inert.
+    Unreadable(String),
 }
 
 /// A submission on its way.
@@ -61,7 +86,22 @@ impl Answer {
             restored: false,
             sending: None,
             verdict: None,
+            fate: Fate::default(),
         }
+    }
+
+    /// The answer that a submission of an ended process carried.
+    #[must_use]
+    pub fn of_result(key: CallKey, result: &ToolResult) -> Self {
+        let said =
+            serde_json::from_str::<QuestionAnswer>(&result.output).ok().filter(|_| is_question(&result.tool_call.name));
+        let text = match (&result.error, said) {
+            (Some(error), _) => error.clone(),
+            (None, Some(said)) => said.answer,
+            (None, None) => result.output.clone(),
+        };
+        let is_error = result.error.is_some();
+        Self { text: DraftText::new(text), is_error, ..Self::new(key, result.tool_call.name.clone()) }
     }
 
     /// The answer that stood on disk; `None` where its tool's name is unusable.
@@ -95,6 +135,22 @@ impl Answer {
         !self.text.trim().is_empty()
     }
 
+    /// Whether a result of its call says the same as its text, byte for byte; of a question's answer, which is sent
+    /// trimmed and wrapped in JSON, the words.
+    #[must_use]
+    pub fn says(&self, output: &str, error: Option<&str>) -> bool {
+        match error.filter(|error| !error.is_empty()) {
+            Some(error) => self.is_error && *self.text == *error && output.is_empty(),
+            None if self.is_error => false,
+            None if *self.text == *output => true,
+            None => {
+                let asked = is_question(&self.tool);
+                let said = serde_json::from_str::<QuestionAnswer>(output).ok().filter(|_| asked);
+                said.is_some_and(|said| said.answer == self.text.trim())
+            }
+        }
+    }
+
     /// What the text is worth as an answer.
     #[must_use]
     pub fn check(&self, question: Option<&Question>) -> Check {
@@ -112,6 +168,10 @@ impl Answer {
         let output = answered.map_or_else(|| self.text.to_string(), |answer| answer.to_output());
         ToolResult { tool_call, output, error: None }
     }
+}
+
+fn is_question(tool: &ToolName) -> bool {
+    matches!(tool.as_str(), "user_ask" | "user.ask")
 }
 
 /// What a text is worth as an answer.

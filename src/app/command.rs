@@ -65,6 +65,7 @@ commands! {
     Stream, "stream", "stream", "Look at what was odd in the event stream, and whether it agrees with the server's snapshot";
     Quit, "quit", "quit", "Quit at once; drafts are kept";
     Suspend, "suspend", "suspend", "Suspend to the shell; fg comes back";
+    PutAway, "put-away", "put away", "Put a draft whose call is over into the history";
     Repaint, "repaint", "repaint", "Draw the whole screen again";
     Review, "review", "review", "Review the answer before it is sent";
     SwitchSide, "switch-side", "arguments", "Go from the answer to the call's arguments, and back";

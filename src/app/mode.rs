@@ -70,6 +70,11 @@ pub enum PageContent {
         /// The line.
         line: String,
     },
+    /// A draft whose call no longer waits, beside what became of the call.
+    Fate {
+        /// The call.
+        key: CallKey,
+    },
     /// Everything that was said to the operator.
     Notices,
     /// Whether the stream agrees with the server's snapshot, and what was odd about it.

@@ -6,7 +6,9 @@
 
 mod answering;
 pub(crate) mod browse;
+mod fate;
 mod incoming;
+mod intents;
 mod page;
 mod sending;
 mod settle;
@@ -48,6 +50,10 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::PendingRead { generation, answer } => incoming::pending_read(app, generation, answer),
         Action::SubmissionProgress { request_id, progress } => sending::progress(app, request_id, &progress),
         Action::SubmissionEnded { request_id, verdict } => sending::ended(app, request_id, &verdict, out),
+        Action::LookedUp(told) => intents::looked_up(app, told, out),
+        Action::LookUpDone => app.reads.intents.in_flight = false,
+        Action::RecordTried(result) => sending::record_tried(app, result.err()),
+        Action::CallsFound { keys, result } => fate::calls_found(app, keys, result),
         Action::DraftsLoaded { drafts, problems } => incoming::drafts_loaded(app, drafts, problems),
         Action::DraftsTakenOver { drafts, problems } => incoming::drafts_taken_over(app, drafts, problems),
         Action::DraftSaved { key, result } => incoming::draft_saved(app, &key, result),
@@ -55,7 +61,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::TasksRead(result) => incoming::tasks_read(app, result),
         Action::StepRead { key, result } => page::step_read(app, &key, result),
         Action::FileRead { key, path, result } => answering::file_read(app, &key, &path, result),
-        Action::ExternalEditorClosed { key, result } => answering::external_editor_closed(app, &key, result),
+        Action::ExternalEditorClosed { key, result } => answering::external_editor_closed(app, &key, result, out),
         Action::Copied(Ok(text)) => app.notify(Level::Info, text),
         Action::Copied(Err(text)) => app.notify(Level::Error, text),
         Action::Drawn(measured) => on_drawn(app, measured),

@@ -4,9 +4,10 @@
 //! what is given (flags or a file) ── pending-tools ──► one request ── review, yes ──► submission ──► outcome
 //! ```
 //!
-//! Rules: nothing leaves before every call is known to wait; what is sent is what was given, byte for byte; sending is
+//! Rules: what an ended process has left under way is looked up first; nothing leaves before every call is known to wait; what is sent is what was given, byte for byte; sending is
 //! [`crate::submission`]'s alone, and it ends in words and an exit code whatever happens.
 
+mod earlier;
 mod given;
 mod outcome;
 mod request;
@@ -21,11 +22,13 @@ use uuid::Uuid;
 
 use crate::api::ids::{CallId, NodeId, RunId};
 use crate::cli::arguments::ServerArguments;
+use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{one_line, report};
 use crate::cli::remote::Remote;
 use crate::cli::runtime::{block_on, unless_stopped};
-use crate::submission::{self, Intent, Progress};
+use crate::store::StateDir;
+use crate::submission::{self, Intent, Left, Progress, Records, Sender, unrecorded};
 
 /// How long a submission goes on after the server's last reply.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -106,12 +109,30 @@ impl AnswerArguments {
 /// When nothing was sent, or not every result was accepted; what is the case is in the words and in the exit code.
 pub fn run(arguments: &AnswerArguments, verbosity: u8) -> Result<Exit, Failure> {
     let given = given::read(arguments)?;
-    let remote = Remote::open(&arguments.server, verbosity)?;
+    let context = Context::new(arguments.server.flags(), verbosity)?;
+    let remote = Remote::of(&context)?;
     block_on(async {
-        let pending = remote.client.pending_tools(&arguments.run_id).await?.value;
+        let mut pending = remote.client.pending_tools(&arguments.run_id).await?.value;
+        let records = records(arguments, &context, &remote);
+        let earlier = match earlier::look(&remote, &records).await? {
+            Ok(earlier) => earlier,
+            Err(signal) => return Ok(Exit::Signal(signal)),
+        };
+        if !earlier.is_empty() {
+            pending = remote.client.pending_tools(&arguments.run_id).await?.value;
+        }
         let chosen = match request::choose(arguments, &given, &pending)? {
             request::Chosen::Waiting(chosen) => chosen,
-            request::Chosen::Gone(call) => return Err(request::gone(arguments, &remote, &call, &pending).await),
+            request::Chosen::Gone(call) => {
+                let means = |left: &Left| {
+                    let step = &left.intent.request.step;
+                    arguments.means(&step.node_id, step.step)
+                };
+                if let Some((left, verdict)) = earlier::taken(&earlier, &given, means) {
+                    return outcome::tell_earlier(verdict, left, arguments);
+                }
+                return Err(request::gone(arguments, &remote, &call, &pending).await);
+            }
         };
         for warning in chosen.warnings() {
             report(&warning);
@@ -133,13 +154,25 @@ pub fn run(arguments: &AnswerArguments, verbosity: u8) -> Result<Exit, Failure> 
                 return Err(Failure::new(Exit::Refused, anyhow::anyhow!("not sent: you did not say yes")));
             }
         }
-        send(&remote, &intent, &chosen, arguments).await
+        send(&remote, &intent, &records, &chosen, arguments).await
     })
+}
+
+/// Where the submission is written down: beside the drafts of a console on this run. A dry run leaves the disk alone.
+fn records(arguments: &AnswerArguments, context: &Context, remote: &Remote) -> Records {
+    let state = if arguments.dry_run {
+        Err("a dry run writes nothing".to_owned())
+    } else {
+        let base_url = remote.client.base_url().as_str();
+        StateDir::open(&context.directories.state_home, base_url, arguments.run_id).map_err(|error| error.to_string())
+    };
+    Records::new(&state, Sender::Answer)
 }
 
 async fn send(
     remote: &Remote,
     intent: &Intent,
+    records: &Records,
     chosen: &request::Answers,
     arguments: &AnswerArguments,
 ) -> Result<Exit, Failure> {
@@ -149,8 +182,9 @@ async fn send(
         Progress::Verifying { cause } => {
             report(&format!("no clear answer ({}): finding out whether it arrived", one_line(&cause)));
         }
+        Progress::Unrecorded { why } => report(&unrecorded(&why)),
     };
-    let submission = submission::submit_within(&remote.client, intent, PATIENCE, progress);
+    let submission = submission::submit_recorded(&remote.client, intent, records, Some(PATIENCE), progress);
     match unless_stopped(Box::pin(submission)).await? {
         Ok(verdict) => outcome::tell(&verdict, chosen, intent, arguments),
         Err(signal) => {

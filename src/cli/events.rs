@@ -78,15 +78,13 @@ pub struct EventsArguments {
 
 impl EventsArguments {
     fn feed(&self) -> FeedConfig {
-        let default = FeedConfig::default();
         FeedConfig {
             after_seq: self.after_seq,
             include_output: self.include_output,
             wait: !self.no_wait,
             limit: self.limit,
             lines: true,
-            idle_timeout: self.idle_timeout.unwrap_or(default.idle_timeout),
-            ..default
+            idle_timeout: self.idle_timeout.unwrap_or_else(|| FeedConfig::default().idle_timeout),
         }
     }
 

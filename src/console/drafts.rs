@@ -22,8 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 pub enum DiskJob {
     /// Put a draft on the disk.
     Save(Draft),
-    /// The server has taken this draft: keep it as history.
-    End(CallKey),
+    /// This draft's call is over: keep it as history.
+    End(CallKey, Ending),
     /// Say when every job before this one is done.
     Flush(oneshot::Sender<()>),
 }
@@ -50,9 +50,9 @@ pub fn keep(state: Result<StateDir, String>, jobs: &Receiver<DiskJob>, outcomes:
                 let result = keeper.save(&draft).map(|()| draft.saved_at).map_err(|error| error.to_string());
                 tell(Action::DraftSaved { key: draft.key, result });
             }
-            DiskJob::End(key) => {
-                if let Err(error) = keeper.store.end(&key, Ending::Accepted, Timestamp::now()) {
-                    tracing::warn!("a draft that was accepted stays on disk: {error}");
+            DiskJob::End(key, ending) => {
+                if let Err(error) = keeper.store.end(&key, ending, Timestamp::now()) {
+                    tracing::warn!("a draft whose call is over stays on disk: {error}");
                 }
             }
             DiskJob::Flush(done) => drop(done.send(())),
@@ -65,7 +65,7 @@ fn refuse(jobs: &Receiver<DiskJob>, why: &str, tell: &impl Fn(Action)) {
     for job in jobs {
         match job {
             DiskJob::Save(draft) => tell(Action::DraftSaved { key: draft.key, result: Err(why.to_owned()) }),
-            DiskJob::End(_) => {}
+            DiskJob::End(..) => {}
             DiskJob::Flush(done) => drop(done.send(())),
         }
     }

@@ -97,6 +97,7 @@ pub async fn run(config: ConsoleConfig, clients: ClientSource) -> io::Result<Lef
         view::draw(&app, &config.theme, &mut cache, frame);
     })?;
 
+    app.time_zone = jiff::tz::TimeZone::system();
     let (outcome_tx, outcomes) = mpsc::channel(OUTCOME_CHANNEL);
     let (update_tx, updates) = mpsc::channel(FEED_CHANNEL);
     let run_id = config.identity.run_id;

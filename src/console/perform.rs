@@ -19,9 +19,9 @@ use crate::api::ids::RunId;
 use crate::api::step::{RunSteps, StepDetail};
 use crate::api::tool::{CallKey, StepKey};
 use crate::app::{Action, Effect, editor};
-use crate::store::StateDir;
 use crate::store::journal::{self, Journal};
-use crate::submission::{self, CallVerdict, Verdict};
+use crate::store::{Ending, StateDir};
+use crate::submission::{self, LookedUp, Records};
 
 /// Jobs that may wait for the disk; a full queue is told as a draft that was not saved, and is tried again. That a
 /// draft was accepted is not told again: it waits for its place.
@@ -39,6 +39,8 @@ pub struct Performer {
     clients: ClientSource,
     include_output: bool,
     outcomes: mpsc::Sender<Action>,
+    /// Where submissions are written down.
+    records: Records,
     disk: SyncSender<DiskJob>,
     /// Jobs that found the queue full and wait for a place.
     late: TaskTracker,
@@ -60,9 +62,20 @@ impl Performer {
         let (disk, jobs) = sync_channel(DISK_QUEUE);
         let drafts_dir = state.as_ref().ok().map(StateDir::drafts_path);
         let told = outcomes.clone();
+        let records = Records::new(&state, submission::Sender::Console);
         // Without the thread every save is told as failed, since its queue is closed.
         let _ = std::thread::Builder::new().name("drafts".into()).spawn(move || drafts::keep(state, &jobs, &told));
-        Self { run_id, clients, include_output, outcomes, disk, late: TaskTracker::new(), drafts_dir, journal: None }
+        Self {
+            run_id,
+            clients,
+            include_output,
+            outcomes,
+            records,
+            disk,
+            late: TaskTracker::new(),
+            drafts_dir,
+            journal: None,
+        }
     }
 
     /// The same, which looks for events in a journal first.
@@ -80,13 +93,21 @@ impl Performer {
             Effect::ReadTasks => self.read_tasks(),
             Effect::ReadStep { key } => self.read_step(key),
             Effect::Submit(intent) => self.submit(intent),
+            Effect::LookUpIntents => self.look_up_intents(),
+            Effect::TryRecord => {
+                let (records, outcomes) = (self.records.clone(), self.outcomes.clone());
+                tokio::task::spawn_blocking(move || {
+                    let _ = outcomes.blocking_send(Action::RecordTried(records.try_writing()));
+                });
+            }
+            Effect::FindCalls { keys } => self.find_calls(keys),
             Effect::SaveDraft(draft) => {
                 let key = draft.key.clone();
                 if self.disk.try_send(DiskJob::Save(draft)).is_err() {
                     self.tell(Action::DraftSaved { key, result: Err("the disk does not keep up".into()) });
                 }
             }
-            Effect::EndDraft { key } => self.end_draft(key),
+            Effect::EndDraft { key, ending } => self.end_draft(key, ending),
             Effect::ReadFile { key, path } => {
                 let outcomes = self.outcomes.clone();
                 tokio::task::spawn_blocking(move || {
@@ -122,19 +143,23 @@ impl Performer {
     /// The same on the loop's own thread, before the process is stopped.
     pub fn flush_now(&self) {
         let (done, wait) = oneshot::channel();
-        if self.disk.try_send(DiskJob::Flush(done)).is_ok() {
-            let (told, heard) = std::sync::mpsc::channel();
-            tokio::spawn(async move {
-                let _ = wait.await;
-                let _ = told.send(());
-            });
-            let _ = heard.recv_timeout(LAST_SAVES);
-        }
+        let (told, heard) = std::sync::mpsc::channel();
+        let (late, disk) = (self.late.clone(), self.disk.clone());
+        // What waits for a place in the queue goes before: nothing new comes, since the loop is held here.
+        tokio::spawn(async move {
+            late.close();
+            late.wait().await;
+            late.reopen();
+            queue(&disk, DiskJob::Flush(done)).await;
+            let _ = wait.await;
+            let _ = told.send(());
+        });
+        let _ = heard.recv_timeout(LAST_SAVES);
     }
 
     /// A draft that was accepted and stayed on disk would come back as unsent.
-    fn end_draft(&self, key: CallKey) {
-        if let Err(TrySendError::Full(job)) = self.disk.try_send(DiskJob::End(key)) {
+    fn end_draft(&self, key: CallKey, ending: Ending) {
+        if let Err(TrySendError::Full(job)) = self.disk.try_send(DiskJob::End(key, ending)) {
             let disk = self.disk.clone();
             self.late.spawn(async move { queue(&disk, job).await });
         }
@@ -200,8 +225,36 @@ impl Performer {
         });
     }
 
+    fn look_up_intents(&self) {
+        let (clients, outcomes, records) = (self.clients.clone(), self.outcomes.clone(), self.records.clone());
+        tokio::spawn(async move {
+            let (tell, mut told) = mpsc::channel(1);
+            let hear = async {
+                while let Some(told) = told.recv().await {
+                    let _ = outcomes.send(Action::LookedUp(told)).await;
+                }
+            };
+            match clients.client() {
+                Ok(client) => drop(tokio::join!(submission::look_up(&client, &records, None, tell), hear)),
+                Err(error) => {
+                    let _ = outcomes.send(Action::LookedUp(LookedUp::Problem(error.to_string()))).await;
+                }
+            }
+            let _ = outcomes.send(Action::LookUpDone).await;
+        });
+    }
+
+    fn find_calls(&self, keys: Vec<CallKey>) {
+        let (clients, run_id, outcomes) = (self.clients.clone(), self.run_id, self.outcomes.clone());
+        tokio::spawn(async move {
+            let result = async { submission::find_calls(&clients.client()?, run_id, &keys).await }.await;
+            let result = result.map_err(|error| error.to_string());
+            let _ = outcomes.send(Action::CallsFound { keys, result }).await;
+        });
+    }
+
     fn submit(&self, intent: submission::Intent) {
-        let (clients, outcomes) = (self.clients.clone(), self.outcomes.clone());
+        let (clients, outcomes, records) = (self.clients.clone(), self.outcomes.clone(), self.records.clone());
         tokio::spawn(async move {
             let request_id = intent.request_id;
             let told = outcomes.clone();
@@ -210,8 +263,8 @@ impl Performer {
                 let _ = told.try_send(Action::SubmissionProgress { request_id, progress });
             };
             let verdict = match clients.client() {
-                Ok(client) => submission::submit(&client, &intent, progress).await,
-                Err(error) => not_sent(&intent, &error.to_string()),
+                Ok(client) => submission::submit_recorded(&client, &intent, &records, None, progress).await,
+                Err(error) => submission::not_sent(&intent, &error.to_string()),
             };
             let _ = outcomes.send(Action::SubmissionEnded { request_id, verdict }).await;
         });
@@ -224,13 +277,6 @@ async fn queue(disk: &SyncSender<DiskJob>, mut job: DiskJob) {
         job = refused;
         tokio::time::sleep(QUEUE_FULL).await;
     }
-}
-
-/// The verdict on a submission that never left, because there was no client to send it with.
-fn not_sent(intent: &submission::Intent, why: &str) -> Verdict {
-    let calls =
-        intent.request.keys().map(|key| (key, CallVerdict::StillPending { why: format!("nothing was sent: {why}") }));
-    Verdict { calls: calls.collect(), status: None, sends: 0, server_request_id: None, failure: None }
 }
 
 /// One event's line as the journal has it.
@@ -377,17 +423,19 @@ mod tests {
         let clients = ClientSource::new(|| unreachable!("nothing is read"));
         let late = TaskTracker::new();
         let (run_id, drafts_dir) = (RUN.parse().unwrap(), None);
+        let records = Records::new(&Err("a test".into()), submission::Sender::Console);
+        let journal = None;
         let performer =
-            Performer { run_id, clients, include_output: false, outcomes, disk, late, drafts_dir, journal: None };
+            Performer { run_id, clients, include_output: false, outcomes, records, disk, late, drafts_dir, journal };
         let step = StepKey { node_id: "a".parse().unwrap(), step: 1, request_id: OTHER_RUN.parse().unwrap() };
         let (first, second) = (step.call(&"c1".parse().unwrap()), step.call(&"c2".parse().unwrap()));
-        performer.perform(Effect::EndDraft { key: first.clone() });
-        performer.perform(Effect::EndDraft { key: second.clone() });
+        performer.perform(Effect::EndDraft { key: first.clone(), ending: Ending::Accepted });
+        performer.perform(Effect::EndDraft { key: second.clone(), ending: Ending::Accepted });
         let disk = std::thread::spawn(move || {
             let mut ended = Vec::new();
             for job in jobs {
                 match job {
-                    DiskJob::End(key) => ended.push(key),
+                    DiskJob::End(key, _) => ended.push(key),
                     DiskJob::Save(_) => {}
                     DiskJob::Flush(done) => {
                         let _ = done.send(());

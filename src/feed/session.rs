@@ -61,6 +61,7 @@ enum Phase {
 }
 
 /// Reading one stream: what the link's state depends on.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the stream")]
 struct Reading {
     phase: Phase,
     /// Events applied on this connection, for `CatchingUp`.

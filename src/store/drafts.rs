@@ -84,6 +84,47 @@ impl DraftStore {
         Ok(store)
     }
 
+    /// Looks at the drafts of a run without making, locking or changing anything.
+    #[must_use]
+    pub fn look(state: &StateDir) -> Self {
+        let dir = state.drafts_path();
+        let ended = dir.join("ended");
+        Self { dir, ended, lock: None, access: Access::ReadOnly { why: "they are only looked at".into() } }
+    }
+
+    /// Whether a living console writes these drafts.
+    #[must_use]
+    pub fn is_open_elsewhere(&self) -> bool {
+        let lock = private_file::open_regular(&self.dir.join(".lock"));
+        self.lock.is_none() && lock.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Removes a draft for good.
+    ///
+    /// # Errors
+    /// When another console writes, or the disk refuses.
+    pub fn remove(&self, key: &CallKey) -> Result<(), StoreError> {
+        self.must_write()?;
+        let path = self.path_of(key);
+        fs::remove_file(&path).map_err(StoreError::io("remove", &path))
+    }
+
+    /// Removes drafts of the history for good; returns how many.
+    ///
+    /// # Errors
+    /// When another console writes, or the disk refuses.
+    pub fn remove_ended(&self, unwanted: impl Fn(&EndedDraft) -> bool) -> Result<usize, StoreError> {
+        self.must_write()?;
+        let mut removed = 0;
+        for path in list(&self.ended).0 {
+            if read_json::<EndedDraft>(&path).is_ok_and(|ended| unwanted(&ended)) {
+                fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
     /// Who may write.
     #[must_use]
     pub fn access(&self) -> &Access {
@@ -254,6 +295,7 @@ fn list(dir: &Path) -> (Vec<PathBuf>, Vec<Problem>) {
             paths.sort();
             (paths, Vec::new())
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), Vec::new()),
         Err(error) => (Vec::new(), vec![Problem::new(dir, format!("cannot be listed: {error}"))]),
     }
 }

@@ -31,6 +31,36 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync_dir(dir).map_err(StoreError::io("write", dir))
 }
 
+/// Makes a file at `path` that nobody else has, with these bytes, on the disk, and locked from before it has its name
+/// (where the disk knows locks). What is written to it later goes to its end.
+///
+/// # Errors
+/// When a step fails, or something stands at `path` already.
+pub fn create_locked(path: &Path, bytes: &[u8]) -> Result<File, StoreError> {
+    let Some(dir) = path.parent() else {
+        return Err(StoreError::io("write", path)(io::Error::from(io::ErrorKind::InvalidInput)));
+    };
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix(TEMPORARY_PREFIX).append(true);
+    let mut file = builder.tempfile_in(dir).map_err(StoreError::io("write a file in", dir))?;
+    // Nobody else can have it yet: a refusal means that there are no locks here.
+    let _ = file.as_file().try_lock();
+    file.write_all(bytes).map_err(StoreError::io("write", path))?;
+    file.as_file().sync_all().map_err(StoreError::io("write", path))?;
+    let file = file.persist_noclobber(path).map_err(|refused| StoreError::io("make", path)(refused.error))?;
+    sync_dir(dir).map_err(StoreError::io("write", dir))?;
+    Ok(file)
+}
+
+/// Removes files that were being written in `dir` when a process was killed; only for whom nobody writes there now.
+pub fn remove_unfinished(dir: &Path) {
+    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX)) {
+        // A file that stays costs nothing.
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
 /// Waits until the names in `dir` are on the disk.
 ///
 /// # Errors
@@ -77,6 +107,14 @@ fn regular(file: File) -> io::Result<File> {
     } else {
         Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
     }
+}
+
+/// Opens a regular file to read it and to write at its end; refuses symbolic links, pipes and devices.
+///
+/// # Errors
+/// When it is not there, is not a regular file, or cannot be opened.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    regular(private(OpenOptions::new().read(true).append(true)).open(path)?)
 }
 
 /// Reads a regular file of at most `limit` bytes; refuses symbolic links, pipes and devices.

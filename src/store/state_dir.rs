@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::StoreError;
+use super::{StoreError, private_file};
 use crate::api::ids::RunId;
 
 /// The name of our directory below `$XDG_STATE_HOME`.
@@ -18,6 +18,12 @@ pub const PROGRAM_DIR: &str = "relay-console";
 
 /// The name of the drafts' directory below a run's.
 pub const DRAFTS_DIR: &str = "drafts";
+
+/// The name of the file in a server's directory that says which server it is.
+pub const SERVER_FILE: &str = "server";
+
+/// A longer one is not ours.
+const MAX_SERVER_BYTES: u64 = 16 * 1024;
 
 /// The directory of one run on one server, made and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +44,14 @@ impl StateDir {
         for dir in [&program, &server, &path] {
             make_private(dir)?;
         }
+        name_server(&server, base_url);
         Ok(Self { path })
+    }
+
+    /// A run's directory that was found below the program's; nothing is made or checked.
+    #[must_use]
+    pub fn found(path: PathBuf) -> Self {
+        Self { path }
     }
 
     /// The directory.
@@ -62,6 +75,32 @@ impl StateDir {
         make_private(&path)?;
         Ok(path)
     }
+}
+
+/// Writes down which server a directory belongs to: its name is a hash, which tells people nothing. What a URL may hold
+/// of credentials is left out. A disk that refuses costs only this name.
+fn name_server(dir: &Path, base_url: &str) {
+    let path = dir.join(SERVER_FILE);
+    if fs::symlink_metadata(&path).is_ok() {
+        return;
+    }
+    let (scheme, rest) = base_url.split_once("://").unwrap_or(("", base_url));
+    let (authority, tail) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let tail = tail.split(['?', '#']).next().unwrap_or_default();
+    let _ = private_file::write_whole(&path, format!("{scheme}://{host}{tail}\n").as_bytes());
+}
+
+/// Which server a server's directory belongs to, as it was written down; `None` where it was not.
+#[must_use]
+pub fn server_name(dir: &Path) -> Option<String> {
+    let bytes = private_file::read_bounded(&dir.join(SERVER_FILE), MAX_SERVER_BYTES).ok()?;
+    String::from_utf8(bytes).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// Whether a directory's name is that of a run.
+pub(super) fn is_run_name(name: &str) -> bool {
+    RunId::parse(name).is_ok()
 }
 
 /// Makes `dir` with mode 0700, or checks that what is there is a directory and makes it so.

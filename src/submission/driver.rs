@@ -1,23 +1,29 @@
 //! Carries out what [`super::machine`] decides: the one way in which anything is submitted.
 //!
-//! Owns the requests and the waits, no decision. Rule: whatever happens, it returns a verdict; dropping it on the way
-//! leaves a submission of unknown fate.
+//! Owns the requests, the waits and what is written down of them, no decision. Rule: whatever happens, it returns a
+//! verdict; dropping it on the way leaves a submission of unknown fate, which the disk then tells of.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
 use super::machine::{Command, Findings, Input, Machine};
 use super::past::read_events;
 use super::patience::Patience;
+use super::records::{Opening, Page, Records, intent_of};
 use super::search::Search;
-use super::{Intent, Progress, Verdict};
+use super::{CallVerdict, Intent, Progress, Verdict};
 use crate::api::client::Client;
 use crate::api::error::{Error, TransportError, TransportKind};
 use crate::api::retry;
+use crate::store::intents::{Claim, Sender};
 
-/// Submits `intent` and sees it through. `progress` hears of every step before it is taken.
+/// Submits `intent` and sees it through, without writing it down. `progress` hears of every step before it is taken.
 pub async fn submit(client: &Client, intent: &Intent, progress: impl FnMut(Progress) + Send) -> Verdict {
-    drive(client, intent, &Patience::endless(), progress).await
+    let (machine, command) = Machine::start(intent);
+    drive(client, machine, command, intent, &Patience::endless(), &mut None, progress).await
 }
 
 /// As [`submit`], but ends within `limit` of the server's last reply, with whatever is known then.
@@ -27,17 +33,124 @@ pub async fn submit_within(
     limit: Duration,
     progress: impl FnMut(Progress) + Send,
 ) -> Verdict {
-    drive(client, intent, &Patience::new(Some(limit)), progress).await
+    let (machine, command) = Machine::start(intent);
+    drive(client, machine, command, intent, &Patience::new(Some(limit)), &mut None, progress).await
+}
+
+/// As [`submit`], within `limit` where one is given, and written down before it leaves: where an earlier submission to
+/// the same calls may have been taken it looks first, and where a living process is sending to one of them it sends
+/// nothing. Sends the same bytes under the same id as an earlier submission of them.
+pub async fn submit_recorded(
+    client: &Client,
+    intent: &Intent,
+    records: &Records,
+    limit: Option<Duration>,
+    mut progress: impl FnMut(Progress) + Send,
+) -> Verdict {
+    let opened = match records.open(intent).await {
+        Opening::Go(opened) => opened,
+        Opening::Busy(who) => return not_sent(intent, &who),
+    };
+    let intent = opened.intent;
+    let mut page = match opened.page {
+        Ok(page) => Some(page),
+        Err(why) => {
+            progress(Progress::Unrecorded { why });
+            None
+        }
+    };
+    let (machine, command) = match opened.earlier {
+        Some(why) => Machine::look_first(&intent, &why),
+        None => Machine::start(&intent),
+    };
+    let verdict = drive(client, machine, command, &intent, &Patience::new(limit), &mut page, progress).await;
+    if let Some(page) = page {
+        page.close(&verdict).await;
+    }
+    verdict
+}
+
+/// The verdict on a submission that never left, and why.
+#[must_use]
+pub fn not_sent(intent: &Intent, why: &str) -> Verdict {
+    let calls =
+        intent.request.keys().map(|key| (key, CallVerdict::StillPending { why: format!("nothing was sent: {why}") }));
+    Verdict {
+        request_id: intent.request_id,
+        calls: calls.collect(),
+        status: None,
+        sends: 0,
+        server_request_id: None,
+        failure: None,
+    }
+}
+
+/// A submission that was under way when its process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// What was sent.
+    pub intent: Intent,
+    /// By whom.
+    pub by: Sender,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// How many sends began.
+    pub sends: u32,
+}
+
+/// What is told while submissions of ended processes are looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookedUp {
+    /// This one is being looked up.
+    Begun(Left),
+    /// It has ended; where a call's outcome is still unknown it stays on disk.
+    Ended(Left, Verdict),
+    /// Something on disk could not be read; in words.
+    Problem(String),
+}
+
+/// Looks up what became of every submission that was under way when its process ended, and sends nothing. Who no longer
+/// listens ends it.
+pub async fn look_up(client: &Client, records: &Records, limit: Option<Duration>, tell: mpsc::Sender<LookedUp>) {
+    let (claims, problems) = match records.take_up().await {
+        Ok(found) => found,
+        Err(why) => return drop(tell.send(LookedUp::Problem(why)).await),
+    };
+    let found: Vec<(Left, Page)> = claims.into_iter().map(left).collect();
+    let problems = problems.into_iter().map(|problem| LookedUp::Problem(problem.to_string()));
+    for told in problems.chain(found.iter().map(|(left, _)| LookedUp::Begun(left.clone()))) {
+        if tell.send(told).await.is_err() {
+            return;
+        }
+    }
+    for (left, page) in found {
+        let why = format!("{} that sent it ended", left.by);
+        let (machine, command) = Machine::look_only(&left.intent, &why);
+        let patience = Patience::new(limit);
+        let verdict = drive(client, machine, command, &left.intent, &patience, &mut None, |_| {}).await;
+        page.close(&verdict).await;
+        if tell.send(LookedUp::Ended(left, verdict)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn left(claim: Claim) -> (Left, Page) {
+    let (intent, stored) = (intent_of(&claim), claim.stored());
+    let left = Left { intent, by: stored.record.by, decided_at: stored.record.decided_at, sends: stored.sends };
+    (left, Page::of(claim))
 }
 
 async fn drive(
     client: &Client,
+    mut machine: Machine,
+    mut command: Command,
     intent: &Intent,
     patience: &Patience,
+    page: &mut Option<Page>,
     mut progress: impl FnMut(Progress) + Send,
 ) -> Verdict {
     let client = client.without_retries();
-    let (mut machine, mut command) = Machine::start(intent);
     loop {
         if let Command::Send { after, .. } | Command::Look { after } = &command
             && let Some(limit) = patience.is_too_short_for(*after)
@@ -56,9 +169,13 @@ async fn drive(
                 return verdict;
             }
             Command::Send { after, request_id } => {
+                let sends = machine.sends();
                 let send = async {
                     tokio::time::sleep(after).await;
-                    progress(Progress::Sending(machine.sends()));
+                    progress(Progress::Sending(sends));
+                    if let Some(page) = page {
+                        page.note_send().await;
+                    }
                     let send = client.submit_tool_results(&intent.run_id, &intent.request, request_id);
                     match bounded(&client, patience, send).await {
                         Ok(reply) => Input::Taken {

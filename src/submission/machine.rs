@@ -1,5 +1,8 @@
 //! What to do next with a submission, as a pure state: inputs and commands are data, chance is an argument.
 //!
+//! A submission begins with a send, or, where an earlier one to the same calls may have been taken, with a look; what
+//! another process has left is looked up only.
+//!
 //! Promise "nothing sent twice": at most [`SENDS`] sends, all under one request id; between two of them lies a look at
 //! the server that found every call still pending; what the server refuses for good (400, 401, 403 and their like) is
 //! never sent again. Rule: no call is `Accepted` without the server's word for it, and every path ends in a verdict.
@@ -140,6 +143,8 @@ pub enum Command {
 enum Doubt {
     /// 2xx, but fewer results accepted than sent.
     Partial,
+    /// An earlier submission to the same calls has no outcome yet, or one that this process has not seen.
+    Earlier,
     Failed(FailureKind),
 }
 
@@ -164,6 +169,8 @@ impl Fate {
 pub struct Machine {
     intent: Intent,
     keys: Vec<CallKey>,
+    /// Whether the operator has decided on sending it now; otherwise it is only looked up.
+    may_send: bool,
     /// What the last look found decided, call by call.
     decided: Vec<Option<CallVerdict>>,
     sends: u8,
@@ -185,8 +192,32 @@ impl Machine {
     /// Begins; the command is the first send.
     #[must_use]
     pub fn start(intent: &Intent) -> (Self, Command) {
-        let mut machine = Self {
+        let mut machine = Self::new(intent, true);
+        let command = machine.send(Duration::ZERO);
+        (machine, command)
+    }
+
+    /// Begins where an earlier submission to the same calls may have been taken, as `why` says; the command is a look.
+    /// It is sent only where that finds every call pending.
+    #[must_use]
+    pub fn look_first(intent: &Intent, why: &str) -> (Self, Command) {
+        let mut machine = Self { why: why.to_owned(), ..Self::new(intent, true) };
+        let command = machine.look_after(Doubt::Earlier, Duration::ZERO);
+        (machine, command)
+    }
+
+    /// Begins with what another process has left, as `why` says; it is looked up and never sent.
+    #[must_use]
+    pub fn look_only(intent: &Intent, why: &str) -> (Self, Command) {
+        let mut machine = Self { why: why.to_owned(), ..Self::new(intent, false) };
+        let command = machine.look_after(Doubt::Earlier, Duration::ZERO);
+        (machine, command)
+    }
+
+    fn new(intent: &Intent, may_send: bool) -> Self {
+        Self {
             keys: intent.request.keys().collect(),
+            may_send,
             decided: Vec::new(),
             intent: intent.clone(),
             sends: 0,
@@ -199,9 +230,7 @@ impl Machine {
             status: None,
             server_request_id: None,
             failure: None,
-        };
-        let command = machine.send(Duration::ZERO);
-        (machine, command)
+        }
     }
 
     /// How often it was sent.
@@ -277,9 +306,17 @@ impl Machine {
             }
         }
         let all_pending = fates.iter().all(|fate| matches!(fate, Fate::Pending));
-        let may_send = matches!(doubt, Doubt::Failed(FailureKind::Rejected | FailureKind::Unclear));
+        let may_send = match doubt {
+            Doubt::Failed(FailureKind::Rejected | FailureKind::Unclear) => true,
+            Doubt::Earlier => self.may_send,
+            Doubt::Failed(FailureKind::Final) | Doubt::Partial => false,
+        };
         if all_pending && may_send && self.sends < SENDS {
-            let wait = retry::delay(u32::from(self.sends), self.retry_after.take(), jitter);
+            // The first send waits for nobody.
+            let wait = match self.sends {
+                0 => Duration::ZERO,
+                sends => retry::delay(u32::from(sends), self.retry_after.take(), jitter),
+            };
             return self.send(wait);
         }
         let mut fates = fates.into_iter();
@@ -288,6 +325,9 @@ impl Machine {
             Some(Fate::Decided(verdict)) => verdict,
             Some(Fate::Pending) if *doubt == Doubt::Failed(FailureKind::Final) => {
                 CallVerdict::Refused { why: why.clone() }
+            }
+            Some(Fate::Pending) if *doubt == Doubt::Earlier => {
+                CallVerdict::StillPending { why: format!("it did not arrive ({why})") }
             }
             Some(Fate::Pending) => CallVerdict::StillPending { why: why.clone() },
             Some(Fate::Nowhere) | None => {
@@ -352,6 +392,7 @@ impl Machine {
 
     fn verdict(&self, mut verdict: impl FnMut(&CallKey) -> CallVerdict) -> Verdict {
         Verdict {
+            request_id: self.intent.request_id,
             calls: self.keys.iter().map(|key| (key.clone(), verdict(key))).collect(),
             status: self.status.clone(),
             sends: self.sends,

@@ -4,10 +4,12 @@
 //! answer that brought nothing new. One that it keeps open, silent or with keepalives only, proves nothing: a late event
 //! looks the same, and a submission must not be sent again because of it.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::patience::Patience;
@@ -83,6 +85,8 @@ pub enum PastCall {
         key: CallKey,
         /// The result.
         result: ToolResult,
+        /// When, by the server's clock.
+        at: Timestamp,
     },
     /// It was made or waited for, and no event has a result of it.
     Unanswered {
@@ -104,34 +108,61 @@ pub async fn find_call(
 ) -> Result<PastCall, Error> {
     let mut found = PastCall::Unknown;
     let take = |event: &Event| {
-        match &event.body {
-            EventBody::NodeToolCall(body) => {
-                let call = &body.tool_call;
-                let key = StepKey::new(&body.node_id, call.step, call.request_id).call(&call.tool_call.id);
-                if wanted(&key) {
-                    found = PastCall::Unanswered { key };
-                }
+        tell(event, |key, past| {
+            if wanted(key) {
+                found = past();
             }
-            EventBody::NodeWaiting(body) => {
-                let step = StepKey::new(&body.node_id, body.waiting.step, body.waiting.request_id);
-                let mut keys = body.waiting.pending_tool_calls.iter().map(|call| step.call(&call.tool_call.id));
-                if let Some(key) = keys.find(&mut wanted) {
-                    found = PastCall::Unanswered { key };
-                }
-            }
-            EventBody::NodeToolResult(body) => {
-                let told = &body.tool_result;
-                let key = StepKey::new(&body.node_id, told.step, told.request_id).call(&told.tool_call.id);
-                if wanted(&key) {
-                    let (output, error) = (told.output.clone(), told.error.clone());
-                    let result = ToolResult { tool_call: told.tool_call.clone(), output, error };
-                    found = PastCall::Answered { key, result };
-                }
-            }
-            _ => {}
-        }
+        });
         ControlFlow::Continue(())
     };
     read_events(client, run, 0, &Patience::endless(), take).await?;
     Ok(found)
+}
+
+/// Searches the whole run for these calls; what is found of each, in their order.
+///
+/// # Errors
+/// When the events cannot be read.
+pub async fn find_calls(client: &Client, run: RunId, keys: &[CallKey]) -> Result<Vec<PastCall>, Error> {
+    let mut found: HashMap<CallKey, PastCall> = HashMap::new();
+    let take = |event: &Event| {
+        tell(event, |key, past| {
+            // What is told of a call after its result is told of it again by a server that repeats itself.
+            let is_answered = matches!(found.get(key), Some(PastCall::Answered { .. }));
+            if keys.contains(key) && !is_answered {
+                found.insert(key.clone(), past());
+            }
+        });
+        ControlFlow::Continue(())
+    };
+    read_events(client, run, 0, &Patience::endless(), take).await?;
+    Ok(keys.iter().map(|key| found.remove(key).unwrap_or(PastCall::Unknown)).collect())
+}
+
+/// Tells `note` of each call that an event is about, and what the event says of it.
+fn tell(event: &Event, mut note: impl FnMut(&CallKey, &dyn Fn() -> PastCall)) {
+    match &event.body {
+        EventBody::NodeToolCall(body) => {
+            let call = &body.tool_call;
+            let key = StepKey::new(&body.node_id, call.step, call.request_id).call(&call.tool_call.id);
+            note(&key, &|| PastCall::Unanswered { key: key.clone() });
+        }
+        EventBody::NodeWaiting(body) => {
+            let step = StepKey::new(&body.node_id, body.waiting.step, body.waiting.request_id);
+            for call in &body.waiting.pending_tool_calls {
+                let key = step.call(&call.tool_call.id);
+                note(&key, &|| PastCall::Unanswered { key: key.clone() });
+            }
+        }
+        EventBody::NodeToolResult(body) => {
+            let told = &body.tool_result;
+            let key = StepKey::new(&body.node_id, told.step, told.request_id).call(&told.tool_call.id);
+            note(&key, &|| {
+                let (output, error) = (told.output.clone(), told.error.clone());
+                let result = ToolResult { tool_call: told.tool_call.clone(), output, error };
+                PastCall::Answered { key: key.clone(), result, at: event.ts }
+            });
+        }
+        _ => {}
+    }
 }

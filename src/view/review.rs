@@ -25,6 +25,7 @@ use super::theme::{Role, Sign, Theme};
 use super::{format, text};
 use crate::api::tool::{CallKey, ToolResult};
 use crate::app::{Answer, App, Check, Layout, REVIEW_GUARD, Review, inert, keys};
+use crate::submission::unrecorded;
 
 /// Draws the review; returns the rows of its text.
 pub(super) fn render(
@@ -77,6 +78,9 @@ fn head(app: &App, review: &Review, theme: Theme, columns: usize) -> Vec<Line<'s
         facts(&[("run", &run)]);
     }
     facts(&[("node", step.node_id.as_str()), ("step", &step.step.to_string())]);
+    if let Some(why) = &app.unrecorded {
+        rows.extend(text::wrap(&unrecorded(why), columns, theme.style(Role::Bad), theme));
+    }
     rows
 }
 

@@ -13,7 +13,7 @@ use ratatui::text::Span;
 
 use super::pane::{self, Pane};
 use super::theme::{Role, Theme};
-use super::{format, text};
+use super::{fate, format, text};
 use crate::app::{Answer, App, Check, Pane as Focus, WaitingRow, layout};
 use crate::run::PendingCall;
 use crate::submission::{CallVerdict, Progress};
@@ -100,7 +100,7 @@ fn cells(app: &App, row: &WaitingRow<'_>, widths: &Widths, theme: Theme) -> Vec<
 fn state_of(app: &App, row: &WaitingRow<'_>) -> (Role, String) {
     match row {
         WaitingRow::Pending(call) => state(Some(call), app.answers.get(row.key())),
-        WaitingRow::Orphan(_) => (Role::Bad, "no longer waits".to_owned()),
+        WaitingRow::Orphan(answer) => (Role::Bad, fate::state(app, answer).to_owned()),
     }
 }
 
@@ -116,7 +116,7 @@ fn state(call: Option<&PendingCall>, answer: Option<&Answer>) -> (Role, String) 
     let Some(answer) = answer else { return (Role::Quiet, "empty".to_owned()) };
     if let Some(sending) = &answer.sending {
         return match &sending.progress {
-            Progress::Sending(1) => (Role::Active, "sending".to_owned()),
+            Progress::Sending(1) | Progress::Unrecorded { .. } => (Role::Active, "sending".to_owned()),
             Progress::Sending(attempt) => (Role::Active, format!("sending, try {attempt}")),
             Progress::Verifying { .. } => (Role::Attention, "did it arrive?".to_owned()),
         };

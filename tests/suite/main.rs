@@ -14,6 +14,7 @@ mod events;
 mod feed;
 mod fuzz;
 mod help;
+mod intents;
 mod picture;
 mod program;
 mod pty;

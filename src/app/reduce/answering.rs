@@ -305,10 +305,15 @@ pub(super) fn file_read(app: &mut App, key: &CallKey, path: &Path, result: Resul
     }
 }
 
-pub(super) fn external_editor_closed(app: &mut App, key: &CallKey, result: Result<String, String>) {
+pub(super) fn external_editor_closed(
+    app: &mut App,
+    key: &CallKey,
+    result: Result<String, String>,
+    out: &mut Vec<Effect>,
+) {
     match result {
         Ok(text) => {
-            if app.answering().is_some_and(|answering| answering.key == *key) {
+            if matches!(&app.mode, Mode::Answering(answering) if answering.key == *key) {
                 change(app, |answering| {
                     // Too long to edit in place is not too long to send: the editor opens on it anew.
                     if !answering.editor.replace(&text) {
@@ -316,8 +321,32 @@ pub(super) fn external_editor_closed(app: &mut App, key: &CallKey, result: Resul
                     }
                     true
                 });
+            } else {
+                keep_edited(app, key, text, out);
             }
         }
         Err(why) => app.notify(Level::Error, format!("the answer is unchanged: {why}")),
+    }
+}
+
+/// What an external editor wrote for an answer that is no longer open goes into its draft; where the draft is gone, or on
+/// its way, it makes one.
+fn keep_edited(app: &mut App, key: &CallKey, text: String, out: &mut Vec<Effect>) {
+    let now = app.now.uptime;
+    let tool = app.pending(key).map(|call| call.call.name.clone()).or_else(|| {
+        let node = app.run.nodes.get(&key.step.node_id)?;
+        node.calls.iter().rev().find(|record| record.key == *key).map(|record| record.call.name.clone())
+    });
+    let Some(tool) = app.answers.get(key).map(|answer| answer.tool.clone()).or(tool) else {
+        app.notify(Level::Error, "the edited text has no call any more: it was copied to the clipboard");
+        out.push(Effect::Copy(text));
+        return;
+    };
+    let answer = app.answers.entry(key.clone()).or_insert_with(|| Answer::new(key.clone(), tool));
+    if text != *answer.text {
+        answer.text = DraftText::new(text);
+        answer.restored = false;
+        answer.unsaved_since = Some(now);
+        app.notify(Level::Info, "the edited text is in its draft; its answer is not open any more");
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
         Command::NextError => next_error(app),
         Command::Live => live(app),
         Command::Copy => out.extend(copied_text(app).map(Effect::Copy)),
+        Command::PutAway => put_away(app, out),
         Command::ReadAgain => read_again(app, out),
         Command::Palette => app.mode = Mode::Palette { input: String::new(), selected: 0 },
         Command::Help => app.mode = Mode::Page(Page { content: PageContent::Help, scroll: 0 }),
@@ -42,7 +43,11 @@ fn open(app: &mut App, out: &mut Vec<Effect>) {
     match app.focus {
         Pane::Waiting => {
             if let Some(key) = app.waiting.clone() {
-                answering::open(app, &key);
+                if app.orphans().any(|answer| answer.key == key) {
+                    app.mode = Mode::Page(Page { content: PageContent::Fate { key }, scroll: 0 });
+                } else {
+                    answering::open(app, &key);
+                }
             }
         }
         Pane::Detail => open_in_detail(app, out),
@@ -90,6 +95,14 @@ fn next_waiting(app: &mut App) {
     let key = rows[next].key().clone();
     app.waiting = Some(key);
     app.focus = Pane::Waiting;
+}
+
+/// The selected draft, whose call is over, goes to the history.
+fn put_away(app: &mut App, out: &mut Vec<Effect>) {
+    match app.waiting.clone().filter(|_| app.focus == Pane::Waiting) {
+        Some(key) => super::fate::put_away(app, &key, out),
+        None => app.notify(Level::Info, "nothing to put away: select a draft whose call no longer waits"),
+    }
 }
 
 /// The panes that Tab turns through.
@@ -148,6 +161,7 @@ fn read_again(app: &mut App, out: &mut Vec<Effect>) {
     app.reads.run.wanted = true;
     app.reads.run.asked_at = None;
     app.reads.pending.wanted = true;
+    app.reads.intents.wanted = true;
     app.reads.tasks = Read { wanted: true, in_flight: app.reads.tasks.in_flight, ..Read::default() };
     (app.reads.run.failed_at, app.reads.pending.failed_at) = (None, None);
 }

@@ -159,6 +159,7 @@ pub(super) fn tasks_read(app: &mut App, result: Result<RunTasks, String>) {
 }
 
 pub(super) fn drafts_loaded(app: &mut App, drafts: Vec<Draft>, problems: Vec<String>) {
+    app.reads.drafts_known = true;
     let mut restored = 0;
     for draft in drafts {
         let Some(answer) = Answer::restored(draft) else { continue };

@@ -6,7 +6,7 @@
 use super::super::{App, Command, Effect, Mode, Page, PageContent};
 use super::{back_to_browse, rows_of, scrolled_row};
 use crate::api::step::StepDetail;
-use crate::api::tool::StepKey;
+use crate::api::tool::{CallKey, StepKey};
 use crate::run::history::Entry;
 
 pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
@@ -16,8 +16,20 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
     let Mode::Page(page) = &mut app.mode else { return };
     match command {
         Command::Leave => back_to_browse(app),
-        Command::Copy => out.extend(text_of(page).map(Effect::Copy)),
-        Command::ReadAgain => out.extend(read_again(page)),
+        Command::Copy => {
+            let draft = |key: &CallKey| app.answers.get(key).map(|answer| answer.text.to_string());
+            out.extend(text_of(page, draft).map(Effect::Copy));
+        }
+        Command::ReadAgain => match &page.content {
+            PageContent::Fate { key } => super::fate::ask_again(&mut app.answers, key),
+            _ => out.extend(read_again(page)),
+        },
+        Command::PutAway => {
+            if let PageContent::Fate { key } = &page.content {
+                let key = key.clone();
+                super::fate::put_away(app, &key, out);
+            }
+        }
         moving => {
             if let Some(by) = rows_of(moving, height) {
                 page.scroll = scrolled_row(page.scroll, by, total, height);
@@ -26,8 +38,9 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
     }
 }
 
-fn text_of(page: &Page) -> Option<String> {
+fn text_of(page: &Page, draft: impl FnOnce(&CallKey) -> Option<String>) -> Option<String> {
     match &page.content {
+        PageContent::Fate { key } => draft(key),
         PageContent::Event { line: Some(Ok(line)), .. } | PageContent::Rejected { line, .. } => Some(line.clone()),
         // Raw JSON is written as it came.
         PageContent::Step { read: Some(Ok(step)), .. } => serde_json::to_string(step).ok(),
@@ -44,7 +57,11 @@ fn read_again(page: &mut Page) -> Option<Effect> {
     match &mut page.content {
         PageContent::Event { seq, line } => line.take().map(|_| Effect::ReadEvent { seq: *seq }),
         PageContent::Step { key, read, .. } => read.take().map(|_| Effect::ReadStep { key: key.clone() }),
-        PageContent::Help | PageContent::Rejected { .. } | PageContent::Notices | PageContent::Stream => None,
+        PageContent::Help
+        | PageContent::Rejected { .. }
+        | PageContent::Fate { .. }
+        | PageContent::Notices
+        | PageContent::Stream => None,
     }
 }
 

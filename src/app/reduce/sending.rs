@@ -10,7 +10,8 @@ use super::super::answer::Sending;
 use super::super::{Answer, App, Command, Effect, Level, Mode, Pane, REVIEW_GUARD, Review, keys};
 use super::{back_to_browse, rows_of, scrolled_row, settle};
 use crate::api::tool::{CallKey, ToolResult, ToolResultsRequest};
-use crate::submission::{CallVerdict, Intent, Progress, Verdict};
+use crate::store::Ending;
+use crate::submission::{CallVerdict, Intent, Progress, Verdict, unrecorded};
 
 /// How much (characters) of another's answer is told: a notice is one line.
 const OTHERS_OUTPUT: usize = 80;
@@ -26,6 +27,7 @@ pub(super) fn review(app: &mut App, out: &mut Vec<Effect>) {
     settle::save_all(app, out);
     let keys = vec![key];
     let results = results_of(app, &keys);
+    out.push(Effect::TryRecord);
     let Mode::Answering(answering) = std::mem::replace(&mut app.mode, Mode::Browse) else { return };
     app.mode =
         Mode::Review(Review { answering, keys, results, together: false, drawn_at: None, swallowed: false, scroll: 0 });
@@ -166,8 +168,25 @@ pub(super) fn progress(app: &mut App, request_id: Uuid, progress: &Progress) {
             sending.progress = progress.clone();
         }
     }
-    if let Progress::Verifying { cause } = progress {
-        app.notify(Level::Info, format!("no clear answer ({cause}): finding out whether it arrived"));
+    match progress {
+        Progress::Verifying { cause } => {
+            app.notify(Level::Info, format!("no clear answer ({cause}): finding out whether it arrived"));
+        }
+        Progress::Unrecorded { why } => {
+            app.notify(Level::Error, unrecorded(why));
+            app.unrecorded = Some(why.clone());
+        }
+        Progress::Sending(_) => {}
+    }
+}
+
+/// Whether what is reviewed could be written down before it leaves. A review that says something new is read anew.
+pub(super) fn record_tried(app: &mut App, why: Option<String>) {
+    if app.unrecorded != why {
+        app.unrecorded = why;
+        if let Mode::Review(review) = &mut app.mode {
+            (review.drawn_at, review.swallowed, review.scroll) = (None, false, 0);
+        }
     }
 }
 
@@ -178,7 +197,7 @@ pub(super) fn ended(app: &mut App, request_id: Uuid, verdict: &Verdict, out: &mu
         answer.sending = None;
         if *call == CallVerdict::Accepted {
             app.answers.shift_remove(key);
-            out.push(Effect::EndDraft { key: key.clone() });
+            out.push(Effect::EndDraft { key: key.clone(), ending: Ending::Accepted });
         } else {
             answer.verdict = Some(call.clone());
         }
@@ -189,22 +208,32 @@ pub(super) fn ended(app: &mut App, request_id: Uuid, verdict: &Verdict, out: &mu
     app.reads.run.wanted = true;
 }
 
-/// The server's verdict in words.
+/// The server's verdict in words, call by call where they differ.
 fn in_words(app: &App, verdict: &Verdict) -> (Level, String) {
     let (accepted, sent) = (verdict.accepted(), verdict.calls.len());
     let status = verdict.status.clone().or_else(|| app.run.status());
     let status = status.map(|status| format!("; the run is {status}")).unwrap_or_default();
-    let Some(other) = verdict.calls.iter().map(|(_, call)| call).find(|call| **call != CallVerdict::Accepted) else {
+    if accepted == sent {
         return (Level::Good, format!("accepted {accepted} of {sent}{status}"));
-    };
+    }
+    let mut why: Vec<String> = Vec::new();
+    for (key, call) in verdict.calls.iter().filter(|(_, call)| *call != CallVerdict::Accepted) {
+        let words = outcome(call);
+        why.push(if sent == 1 { words } else { format!("{}: {words}", key.call_id) });
+    }
+    let request = verdict.server_request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+    let why = why.join("; ");
+    (Level::Error, format!("accepted {accepted} of {sent}{status}; {why}. Your text is kept{request}"))
+}
+
+/// What became of one call, in words of a bounded length, with the key that helps.
+pub(super) fn outcome(call: &CallVerdict) -> String {
     let cut = |text: &String| text.chars().take(OTHERS_OUTPUT).collect();
-    let why = match other {
+    match call {
         CallVerdict::Superseded { output, error } => {
             CallVerdict::Superseded { output: cut(output), error: error.as_ref().map(cut) }.to_string()
         }
-        CallVerdict::Unknown { .. } => format!("{other}; r looks again"),
+        CallVerdict::Unknown { .. } => format!("{call}; r looks again"),
         other => other.to_string(),
-    };
-    let request = verdict.server_request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
-    (Level::Error, format!("accepted {accepted} of {sent}{status}; {why}. Your text is kept{request}"))
+    }
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod browsing;
 mod desk;
+mod intents;
 mod looking;
 mod proof;
 mod stream;

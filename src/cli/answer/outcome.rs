@@ -16,7 +16,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::cli::output::{one_line, report};
 use crate::cli::remote::exit_of;
-use crate::submission::{CallVerdict, Intent, Verdict};
+use crate::submission::{CallVerdict, Intent, Left, Verdict, minute};
 
 /// What `--json` prints when every result was accepted.
 #[derive(Serialize)]
@@ -30,6 +30,9 @@ struct Outcome<'a> {
     sends: u8,
     submission_id: Uuid,
     server_request_id: Option<&'a str>,
+    /// It was accepted from a submission that an ended process had left under way.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    earlier: bool,
 }
 
 /// Tells the verdict.
@@ -43,16 +46,28 @@ pub(super) fn tell(
     if accepted < sent {
         return Err(Failure::new(exit(verdict), anyhow!(in_words(verdict, answers, arguments))));
     }
+    printed(verdict, intent, arguments, false)
+}
+
+/// Tells that there was nothing to send: an earlier submission, whose process ended on the way, said the same and was
+/// taken.
+pub(super) fn tell_earlier(verdict: &Verdict, left: &Left, arguments: &AnswerArguments) -> Result<Exit, Failure> {
+    report(&format!("nothing was sent: this was accepted earlier, from {} at {}", left.by, minute(left.decided_at)));
+    printed(verdict, &left.intent, arguments, true)
+}
+
+fn printed(verdict: &Verdict, intent: &Intent, arguments: &AnswerArguments, earlier: bool) -> Result<Exit, Failure> {
     let printed = if arguments.json {
         let outcome = Outcome {
             run_id: intent.run_id,
             step: &intent.request.step,
-            accepted,
-            calls: answers.answers.iter().map(|answer| &answer.call.id).collect(),
+            accepted: verdict.accepted(),
+            calls: intent.request.results.iter().map(|result| &result.tool_call.id).collect(),
             status: verdict.status.as_ref(),
             sends: verdict.sends,
-            submission_id: intent.request_id,
+            submission_id: verdict.request_id,
             server_request_id: verdict.server_request_id.as_deref(),
+            earlier,
         };
         output::json(&serde_json::to_vec(&outcome).map_err(Failure::internal)?)
     } else {

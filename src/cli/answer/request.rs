@@ -184,7 +184,7 @@ pub(super) async fn gone(
     let ended = remote.client.run(&arguments.run_id).await.ok().map(|run| run.value.status);
     let ended = ended.filter(crate::api::run::RunStatus::is_terminal);
     let (exit, problem) = match past {
-        Ok(PastCall::Answered { key, result }) => {
+        Ok(PastCall::Answered { key, result, .. }) => {
             let ToolResult { output, error, .. } = result;
             let (kind, text) = error.map_or(("result", output), |error| ("error", error));
             let place = place(&key.step);

@@ -167,6 +167,32 @@ fn a_final_refusal_after_a_lost_answer_is_looked_into_and_not_sent_again() {
 }
 
 #[test]
+fn what_another_process_left_is_looked_up_and_never_sent() {
+    let (mut machine, command) = Machine::look_only(&intent(2), "it ended");
+    assert_eq!(command, Command::Look { after: Duration::ZERO });
+    let Command::Finish(verdict) = machine.on(found(&[Found::Pending, mine(1)]), 0.5) else { panic!("not over") };
+    let why = "it did not arrive (it ended)".to_owned();
+    assert_eq!(verdicts(&verdict), [CallVerdict::StillPending { why }, CallVerdict::Accepted]);
+    assert_eq!(verdict.sends, 0);
+    let (mut machine, _) = Machine::look_only(&intent(1), "it ended");
+    let mut command = machine.on(found(&[Found::Nowhere]), 0.5);
+    while matches!(command, Command::Look { .. }) {
+        command = machine.on(found(&[Found::Nowhere]), 0.5);
+    }
+    let Command::Finish(verdict) = command else { panic!("{command:?}") };
+    assert!(matches!(&verdicts(&verdict)[0], CallVerdict::Unknown { why } if why.contains("it ended")), "{verdict:?}");
+}
+
+#[test]
+fn after_an_earlier_submission_it_is_sent_only_where_the_look_finds_every_call_pending() {
+    let begin = || Machine::look_first(&intent(1), "sent before").0;
+    let command = begin().on(found(&[Found::Pending]), 0.5);
+    assert_eq!(command, Command::Send { after: Duration::ZERO, request_id: Uuid::from_u128(7) });
+    let Command::Finish(verdict) = begin().on(found(&[theirs()]), 0.5) else { panic!("sent") };
+    assert!(matches!(verdicts(&verdict)[0], CallVerdict::Superseded { .. }) && verdict.sends == 0);
+}
+
+#[test]
 fn a_retry_after_is_waited_for_before_the_next_send() {
     let (mut machine, _) = Machine::start(&intent(1));
     let busy = Failure { retry_after: Some(Duration::from_secs(9)), ..failure(Unclear) };
@@ -226,9 +252,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn every_path_keeps_the_promises(calls in 1_usize..4, chances in vec(any::<[u8; 4]>(), 60), jitter in 0.0_f64..=1.0) {
-        let (mut machine, mut command) = Machine::start(&intent(calls));
-        let (mut sends, mut all_pending, mut refused) = (0_u8, true, false);
+    fn every_path_keeps_the_promises(
+        calls in 1_usize..4,
+        start in 0_u8..3,
+        chances in vec(any::<[u8; 4]>(), 60),
+        jitter in 0.0_f64..=1.0,
+    ) {
+        let (mut machine, mut command) = match start {
+            0 => Machine::start(&intent(calls)),
+            1 => Machine::look_first(&intent(calls), "before"),
+            _ => Machine::look_only(&intent(calls), "before"),
+        };
+        // Only a first send that the operator has decided on, with nothing under way before it, needs no look.
+        let (mut sends, mut all_pending, mut refused) = (0_u8, start == 0, false);
         let mut proven = vec![false; calls];
         for chance in chances {
             match &command {
@@ -256,7 +292,7 @@ proptest! {
             }
             command = machine.on(input, jitter);
         }
-        prop_assert!(sends <= SENDS);
+        prop_assert!(sends <= SENDS && (start < 2 || sends == 0));
         let Command::Finish(verdict) = command else { return Err(TestCaseError::fail("no verdict after 60 inputs")) };
         prop_assert_eq!(verdict.sends, sends);
         prop_assert_eq!(verdict.calls.len(), calls);

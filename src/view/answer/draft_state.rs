@@ -1,7 +1,7 @@
 //! The state of the open draft, in one line: what it is worth, whether it is on disk, whether its call still waits.
 //!
 //! ```text
-//!  ▲ not JSON at 2:9: expected value; goes as text   · saved 00:05 ago   · restored from disk
+//!  ▲ not JSON at 2:9: expected value; goes as text   · restored, saved 2026-11-22 10:02
 //! ```
 
 use ratatui::buffer::Buffer;
@@ -25,9 +25,6 @@ pub(super) fn render(app: &App, answering: &Answering, theme: Theme, area: Rect,
         facts.push((Sign::Warning, Role::Attention, words));
     }
     facts.push(saved(app, answer));
-    if answer.restored {
-        facts.push((Sign::Dot, Role::Quiet, "restored from disk".to_owned()));
-    }
     let mut spans = vec![Span::raw(" ")];
     let mut room = usize::from(area.width).saturating_sub(1);
     for (at, (sign, role, words)) in facts.into_iter().enumerate() {
@@ -102,6 +99,10 @@ fn saved(app: &App, answer: &Answer) -> Fact {
     }
     match answer.saved_at {
         _ if answer.unsaved_since.is_some() => (Sign::Dot, Role::Quiet, "not saved yet".to_owned()),
+        Some(at) if answer.restored => {
+            let at = at.to_zoned(app.time_zone.clone()).strftime("%Y-%m-%d %H:%M");
+            (Sign::Dot, Role::Quiet, format!("restored, saved {at}"))
+        }
         Some(at) => {
             let ago = app.now.wall.duration_since(at).try_into().unwrap_or_default();
             (Sign::Dot, Role::Quiet, format!("saved {} ago", format::age(ago)))

@@ -155,6 +155,7 @@ impl Desk {
         self.act(Action::SubmissionEnded {
             request_id: intent.request_id,
             verdict: Verdict {
+                request_id: intent.request_id,
                 calls,
                 status: Some(RunStatus::Running),
                 sends: 1,

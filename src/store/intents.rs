@@ -1,0 +1,448 @@
+//! The submissions of one run on disk: each is written down before it leaves, so that whoever comes after a crash can
+//! find out what became of it.
+//!
+//! `intents/<submission id>.json` is one submission, `intents/.lock` is held while one is chosen or begun. A file holds
+//! a line a fact, each synced when it is written: what is sent, each send that began, and how it ended. It stays locked
+//! while a living process drives it; one that is neither locked nor settled is of unknown fate, and is looked up before
+//! anything is sent to its calls. What is settled stays for [`SETTLED_KEPT`], so that another console with the same
+//! draft, which has not heard of it yet, looks too instead of sending.
+//!
+//! Owns the files and who may drive them, not what a submission does. The rule that must stay true: of two processes
+//! that begin a submission to the same call, one gets it, and the other is told who has it.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::private_file;
+use super::state_dir::StateDir;
+use super::{Problem, StoreError};
+use crate::api::ids::RunId;
+use crate::api::tool::{CallKey, ToolResultsRequest};
+
+/// The name of the directory below a run's.
+pub const INTENTS_DIR: &str = "intents";
+
+/// How long a settled submission is kept: longer than any console takes to read of its outcome in the events.
+pub const SETTLED_KEPT: Duration = Duration::from_secs(60 * 60);
+
+/// Larger files are not ours: a submission holds a step's results, each bounded by the editor.
+const MAX_INTENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How long the directory's lock is waited for; it is held for a few writes only.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Who decided on a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sender {
+    /// A console.
+    Console,
+    /// The subcommand `answer`.
+    Answer,
+}
+
+impl std::fmt::Display for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Console => "a console",
+            Self::Answer => "the command answer",
+        })
+    }
+}
+
+/// A submission as it was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntentRecord {
+    /// The id that every send carries.
+    pub request_id: Uuid,
+    /// The run.
+    pub run_id: RunId,
+    /// The body.
+    pub request: ToolResultsRequest,
+    /// The last seq that was known when it was decided.
+    pub after_seq: u64,
+    /// By whom.
+    pub by: Sender,
+    /// When.
+    pub decided_at: Timestamp,
+}
+
+/// What became of one call of a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The server took this result.
+    Accepted,
+    /// The server took another result.
+    Superseded,
+    /// The server refused it.
+    Refused,
+    /// It was not taken: the call still waits.
+    StillPending,
+}
+
+/// One line of a file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Fact {
+    Intent(IntentRecord),
+    /// Decided on again, with the same bytes.
+    Again {
+        by: Sender,
+        at: Timestamp,
+    },
+    SendBegan {
+        at: Timestamp,
+    },
+    Settled {
+        at: Timestamp,
+        outcomes: Vec<Outcome>,
+    },
+}
+
+/// A submission as its file tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredIntent {
+    /// What was decided.
+    pub record: IntentRecord,
+    /// How many sends began.
+    pub sends: u32,
+    /// When it ended and how, in the order of the request; `None` while that is not known.
+    pub settled: Option<(Timestamp, Vec<Outcome>)>,
+}
+
+impl StoredIntent {
+    /// Its calls, in order.
+    pub fn keys(&self) -> impl Iterator<Item = CallKey> {
+        self.record.request.keys()
+    }
+
+    fn overlaps(&self, request: &ToolResultsRequest) -> bool {
+        self.keys().any(|mine| request.keys().any(|other| mine == other))
+    }
+
+    /// Whether something may have been taken of it, as far as the file says.
+    fn may_have_been_taken(&self) -> bool {
+        self.settled.as_ref().is_none_or(|(_, outcomes)| {
+            outcomes.iter().any(|outcome| matches!(outcome, Outcome::Accepted | Outcome::Superseded))
+        })
+    }
+
+    fn is_old(&self, now: Timestamp) -> bool {
+        self.settled.as_ref().is_some_and(|(at, _)| now.duration_since(*at).unsigned_abs() > SETTLED_KEPT)
+    }
+}
+
+/// How a submission that was begun goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With a send.
+    Send,
+    /// With a look: an earlier submission to the same calls may have been taken.
+    Look,
+}
+
+/// What came of beginning a submission.
+#[derive(Debug)]
+pub enum Begun {
+    /// It is on disk, and this process drives it.
+    Claimed {
+        /// The right to drive it, for as long as it is held.
+        claim: Claim,
+        /// How to begin.
+        start: Start,
+    },
+    /// A living process is sending to one of its calls.
+    Busy {
+        /// Which.
+        by: Sender,
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// The right to drive a submission; dropping it unsettled leaves the submission for whoever looks next.
+#[derive(Debug)]
+pub struct Claim {
+    path: PathBuf,
+    file: File,
+    stored: StoredIntent,
+}
+
+impl Claim {
+    /// The submission.
+    #[must_use]
+    pub fn stored(&self) -> &StoredIntent {
+        &self.stored
+    }
+
+    /// Writes down that a send begins. When this returns it survives a crash.
+    ///
+    /// # Errors
+    /// When the disk refuses; the submission itself is on disk all the same.
+    pub fn note_send(&mut self, at: Timestamp) -> Result<(), StoreError> {
+        self.note(&Fact::SendBegan { at })?;
+        self.stored.sends += 1;
+        Ok(())
+    }
+
+    /// Writes down how it ended, call by call in the order of the request, and lets it go.
+    ///
+    /// # Errors
+    /// When the disk refuses; it is then looked up again by whoever comes next.
+    pub fn settle(mut self, outcomes: Vec<Outcome>, at: Timestamp) -> Result<(), StoreError> {
+        // What the server refused tells nobody anything: the next try is another submission.
+        let tells = outcomes.iter().any(|outcome| *outcome != Outcome::Refused);
+        if tells && self.note(&Fact::Settled { at, outcomes }).is_ok() {
+            return Ok(());
+        }
+        // A full disk takes no line, but it gives a file up.
+        fs::remove_file(&self.path).map_err(StoreError::io("remove", &self.path))
+    }
+
+    /// Takes it back: nothing of it has left.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn withdraw(self) -> Result<(), StoreError> {
+        fs::remove_file(&self.path).map_err(StoreError::io("remove", &self.path))
+    }
+
+    fn note(&mut self, fact: &Fact) -> Result<(), StoreError> {
+        let write = |mut file: &File| {
+            // After a line that a crash or a full disk has torn, this one stands on its own.
+            file.write_all(&[b"\n", line(fact)?.as_slice()].concat())?;
+            file.sync_all()
+        };
+        write(&self.file).map_err(StoreError::io("write", &self.path))
+    }
+}
+
+/// The submissions of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntentStore {
+    dir: PathBuf,
+}
+
+impl IntentStore {
+    /// Opens the submissions of a run.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn open(state: &StateDir) -> Result<Self, StoreError> {
+        Ok(Self { dir: state.subdirectory(INTENTS_DIR)? })
+    }
+
+    /// Whether a submission could be written down now: a small file is written and removed.
+    ///
+    /// # Errors
+    /// With what the disk says.
+    pub fn try_writing(&self) -> Result<(), StoreError> {
+        let write = || -> io::Result<()> {
+            let mut file = tempfile::Builder::new().prefix(".try-").tempfile_in(&self.dir)?;
+            file.write_all(&[b' '; 4096])?;
+            file.as_file().sync_all()?;
+            file.close()
+        };
+        write().map_err(StoreError::io("write a file in", &self.dir))
+    }
+
+    /// Puts a submission on disk, or takes up the one that was decided before with the same bytes, and locks it.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing is then claimed.
+    pub fn begin(&self, record: &IntentRecord) -> Result<Begun, StoreError> {
+        let _held = self.lock()?;
+        let (mut same, mut start, mut after_seq) = (None::<Claim>, Start::Send, record.after_seq);
+        for found in self.all().0 {
+            if !found.stored().overlaps(&record.request) {
+                continue;
+            }
+            match found {
+                Found::Driven(stored) if stored.settled.is_none() => {
+                    return Ok(Begun::Busy { by: stored.record.by, since: stored.record.decided_at });
+                }
+                found => {
+                    if found.stored().may_have_been_taken() {
+                        start = Start::Look;
+                    }
+                    after_seq = after_seq.min(found.stored().record.after_seq);
+                    if let Found::Free(claim) = found
+                        && claim.stored.record.request == record.request
+                    {
+                        same = Some(claim);
+                    }
+                }
+            }
+        }
+        let mut claim = match same {
+            Some(mut claim) => {
+                claim.note(&Fact::Again { by: record.by, at: record.decided_at })?;
+                (claim.stored.record.by, claim.stored.settled) = (record.by, None);
+                claim
+            }
+            None => self.create(record)?,
+        };
+        claim.stored.record.after_seq = after_seq;
+        Ok(Begun::Claimed { claim, start })
+    }
+
+    /// Every submission of unknown fate that nobody drives, oldest first, each now driven by this process; and what
+    /// stands among them that is none. What was settled long ago is removed.
+    ///
+    /// # Errors
+    /// When the directory cannot be locked.
+    pub fn take_up(&self, now: Timestamp) -> Result<(Vec<Claim>, Vec<Problem>), StoreError> {
+        let _held = self.lock()?;
+        private_file::remove_unfinished(&self.dir);
+        let (found, problems) = self.all();
+        let mut claims = Vec::new();
+        for found in found {
+            let Found::Free(claim) = found else { continue };
+            if claim.stored.is_old(now) {
+                // One that stays is removed the next time.
+                let _ = fs::remove_file(&claim.path);
+            } else if claim.stored.settled.is_none() {
+                claims.push(claim);
+            }
+        }
+        claims.sort_by_key(|claim| claim.stored.record.decided_at);
+        Ok((claims, problems))
+    }
+
+    /// Every submission as it stands, and whether a living process drives it; nothing is changed.
+    #[must_use]
+    pub fn list(state: &StateDir) -> Vec<(StoredIntent, bool)> {
+        let store = Self { dir: state.path().join(INTENTS_DIR) };
+        let found = store.all().0;
+        found.into_iter().map(|found| (found.stored().clone(), matches!(found, Found::Driven(_)))).collect()
+    }
+
+    /// Removes what is settled; returns how many.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn purge(&self) -> Result<usize, StoreError> {
+        let _held = self.lock()?;
+        let mut removed = 0;
+        for found in self.all().0 {
+            if let Found::Free(claim) = found
+                && claim.stored.settled.is_some()
+            {
+                claim.withdraw()?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn create(&self, record: &IntentRecord) -> Result<Claim, StoreError> {
+        let path = self.dir.join(format!("{}.json", record.request_id));
+        let bytes = line(&Fact::Intent(record.clone())).map_err(StoreError::io("write", &path))?;
+        let file = private_file::create_locked(&path, &bytes)?;
+        Ok(Claim { path, file, stored: StoredIntent { record: record.clone(), sends: 0, settled: None } })
+    }
+
+    /// Held while submissions are chosen or begun. Where the disk knows no locks it is held by everybody.
+    fn lock(&self) -> Result<File, StoreError> {
+        let path = self.dir.join(".lock");
+        let file = private_file::open_to_lock(&path).map_err(StoreError::io("lock", &path))?;
+        let end = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
+                Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::io("lock", &path)(io::Error::from(io::ErrorKind::TimedOut)));
+                }
+            }
+        }
+    }
+
+    fn all(&self) -> (Vec<Found>, Vec<Problem>) {
+        let (mut found, mut problems) = (Vec::new(), Vec::new());
+        let entries = fs::read_dir(&self.dir).into_iter().flatten().filter_map(|entry| entry.ok().map(|e| e.path()));
+        for path in entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
+            match Found::read(&path) {
+                Ok(one) => found.extend(one),
+                Err(why) => problems.push(Problem::new(&path, why)),
+            }
+        }
+        (found, problems)
+    }
+}
+
+/// A submission's file: free, and now locked by us, or driven by a living process.
+enum Found {
+    Free(Claim),
+    Driven(StoredIntent),
+}
+
+impl Found {
+    fn stored(&self) -> &StoredIntent {
+        match self {
+            Self::Free(claim) => &claim.stored,
+            Self::Driven(stored) => stored,
+        }
+    }
+
+    /// `None` where it has just gone.
+    fn read(path: &Path) -> Result<Option<Self>, String> {
+        let file = match private_file::open_regular(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        let is_free = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        // Who had it may have removed it between the two.
+        if !path.exists() {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        (&file).take(MAX_INTENT_BYTES).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        let stored = stored(&bytes)?;
+        if path.file_stem().is_none_or(|name| name.to_string_lossy() != stored.record.request_id.to_string()) {
+            return Err("is not named after the submission that it holds; it was not written here".into());
+        }
+        Ok(Some(if is_free {
+            Self::Free(Claim { path: path.to_path_buf(), file, stored })
+        } else {
+            Self::Driven(stored)
+        }))
+    }
+}
+
+/// What the lines tell. The first was written whole with the file; of those after it the last may be torn, which is a
+/// fact that nobody had waited for.
+fn stored(bytes: &[u8]) -> Result<StoredIntent, String> {
+    let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let first = lines.next().map(serde_json::from_slice::<Fact>);
+    let Some(Ok(Fact::Intent(record))) = first else {
+        let why = first.and_then(Result::err).map(|error| format!(": {error}")).unwrap_or_default();
+        return Err(format!("is damaged or not a submission{why}"));
+    };
+    let mut stored = StoredIntent { record, sends: 0, settled: None };
+    for fact in lines.filter_map(|line| serde_json::from_slice::<Fact>(line).ok()) {
+        match fact {
+            Fact::Intent(_) => {}
+            Fact::Again { by, .. } => (stored.record.by, stored.settled) = (by, None),
+            Fact::SendBegan { .. } => stored.sends += 1,
+            Fact::Settled { at, outcomes } => stored.settled = Some((at, outcomes)),
+        }
+    }
+    Ok(stored)
+}
+
+fn line(fact: &Fact) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(fact)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

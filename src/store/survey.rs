@@ -1,0 +1,78 @@
+//! What stands on disk over all servers and runs, for the commands that need no server.
+//!
+//! Owns finding the runs' directories and reading them. Rule: looking changes nothing and takes no lock that it keeps.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::drafts::{DraftStore, EndedDraft};
+use super::intents::{IntentStore, StoredIntent};
+use super::state_dir::{self, PROGRAM_DIR, StateDir};
+use super::{Draft, Problem};
+
+/// One run's directory.
+#[derive(Debug)]
+pub struct KeptRun {
+    /// Which server: its base URL, or, where nobody wrote it down, the hash that names its directory.
+    pub server: String,
+    /// The run's id.
+    pub run_id: String,
+    /// Its directory.
+    pub state: StateDir,
+    /// Drafts that are unsent, oldest first.
+    pub drafts: Vec<Draft>,
+    /// Drafts whose call is over, latest first.
+    pub ended: Vec<EndedDraft>,
+    /// Submissions, and whether a living process drives each.
+    pub intents: Vec<(StoredIntent, bool)>,
+    /// Whether a living console writes the drafts.
+    pub is_open: bool,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Every run that anything is kept of, by server and id.
+#[must_use]
+pub fn runs(state_home: &Path) -> Vec<KeptRun> {
+    let mut found = Vec::new();
+    for server in directories(&state_home.join(PROGRAM_DIR)) {
+        for run in directories(&server) {
+            if state_dir::is_run_name(&name(&run)) {
+                found.push(run_of(&server, run));
+            }
+        }
+    }
+    found
+}
+
+fn run_of(server: &Path, path: PathBuf) -> KeptRun {
+    let run_id = name(&path);
+    let state = StateDir::found(path);
+    let store = DraftStore::look(&state);
+    let (drafts, mut problems) = store.load_all();
+    let (ended, more) = store.history(usize::MAX);
+    problems.extend(more);
+    KeptRun {
+        server: state_dir::server_name(server).unwrap_or_else(|| name(server)),
+        run_id,
+        drafts,
+        ended,
+        intents: IntentStore::list(&state),
+        is_open: store.is_open_elsewhere(),
+        problems,
+        state,
+    }
+}
+
+/// The directories in `dir` that are real ones, by name.
+fn directories(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    let real = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut paths: Vec<PathBuf> = real.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
