@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`command_line`], [`arguments`] | every word that can be typed; the arguments that several subcommands share |
 //! | [`follow`], [`demo`], [`session`] | the console, on a server and on the simulator |
-//! | [`answer`] | submitting results |
+//! | [`answer`], [`drafts`] | submitting results; the answers that are kept on this machine |
 //! | [`watch`], [`events`], [`stream`] | following a run line by line |
 //! | [`check`] | reading a whole stream, and what it proves |
 //! | [`get`], [`pending`], [`steps`], [`tasks`] | reading a run |
@@ -31,6 +31,7 @@ pub mod completions;
 pub mod context;
 pub mod demo;
 pub mod doctor;
+pub mod drafts;
 pub mod events;
 pub mod exit;
 pub mod failure;
@@ -99,6 +100,7 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
     match command {
         Command::Follow(arguments) => follow::run(&arguments, verbosity),
         Command::Answer(arguments) => answer::run(&arguments, verbosity),
+        Command::Drafts(arguments) => drafts::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments, verbosity),
         Command::Events(arguments) => events::run(&arguments, verbosity),
         Command::Check(arguments) => check::run(&arguments, verbosity),

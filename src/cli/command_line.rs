@@ -16,6 +16,7 @@ use crate::cli::compile::CompileArguments;
 use crate::cli::completions::CompletionsArguments;
 use crate::cli::demo::DemoArguments;
 use crate::cli::doctor::DoctorArguments;
+use crate::cli::drafts::DraftsArguments;
 use crate::cli::events::EventsArguments;
 use crate::cli::follow::FollowArguments;
 use crate::cli::get::GetArguments;
@@ -119,6 +120,8 @@ pub enum Command {
     Follow(FollowArguments),
     /// Submit results of tool calls that a run waits for, without the console
     Answer(AnswerArguments),
+    /// Show or remove the answers that are kept on this machine; needs no server
+    Drafts(DraftsArguments),
     /// Tell what changes in a run, one line each, until it ends
     Watch(WatchArguments),
     /// Print the events of a run, one line each

@@ -44,6 +44,8 @@ pub struct Session {
     pub preferences: Preferences,
     /// The command to come back, word by word.
     pub command: Vec<String>,
+    /// Whether what is kept on disk is gone when the console is left.
+    pub is_demo: bool,
 }
 
 impl Session {
@@ -58,7 +60,15 @@ impl Session {
         problems.extend(server.notices.iter().cloned());
         let state = open_state(&directories.state_home, &server.base_url.value, run_id);
         let identity = identity(server.label(), run_id, &preferences);
-        Ok(Self { identity, clients: clients(server, flags, directories), state, problems, preferences, command })
+        Ok(Self {
+            identity,
+            clients: clients(server, flags, directories),
+            state,
+            problems,
+            preferences,
+            command,
+            is_demo: false,
+        })
     }
 
     /// A session with a run of a simulator in this process, whose drafts are kept in `state_home`.
@@ -87,6 +97,7 @@ impl Session {
             problems,
             preferences,
             command,
+            is_demo: true,
         })
     }
 }
@@ -97,7 +108,7 @@ impl Session {
     /// # Errors
     /// When there is no terminal, or a thread panicked.
     pub async fn run(self) -> Result<Exit, Failure> {
-        let Self { identity, clients, state, problems, preferences, command } = self;
+        let Self { identity, clients, state, problems, preferences, command, is_demo } = self;
         let config = ConsoleConfig {
             identity,
             theme: Theme { color: preferences.color, ascii: preferences.ascii },
@@ -109,7 +120,10 @@ impl Session {
             problems,
             command,
         };
-        let left = console::run(config, clients).await.map_err(no_terminal)?;
+        let mut left = console::run(config, clients).await.map_err(no_terminal)?;
+        if is_demo {
+            left.summary.forget_drafts();
+        }
         if !left.terminal_gone {
             // Not by standard output itself: on a terminal that has stopped that would wait without an end.
             let written =

@@ -4,7 +4,7 @@
 //! whether the first is gone, and then takes over. The rule that must stay true: a text of the console that wrote
 //! before is not overwritten, it goes to the history.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub enum DiskJob {
     End(CallKey, Ending),
     /// Say when every job before this one is done.
     Flush(oneshot::Sender<()>),
+    /// The console is being left: say where the texts are that it was not allowed to save, in words.
+    Leave(oneshot::Sender<Vec<String>>),
 }
 
 /// Does the jobs until nobody can ask for more; tells what came of them.
@@ -36,7 +38,7 @@ pub fn keep(state: Result<StateDir, String>, jobs: &Receiver<DiskJob>, outcomes:
     };
     let store = state.and_then(|state| DraftStore::open(&state).map_err(|error| error.to_string()));
     let mut keeper = match store {
-        Ok(store) => Keeper { store, theirs: HashMap::new() },
+        Ok(store) => Keeper { store, theirs: HashMap::new(), refused: HashMap::new(), queue: VecDeque::new() },
         Err(why) => {
             let problems = vec![format!("drafts are not kept on disk: {why}")];
             tell(Action::DraftsLoaded { drafts: Vec::new(), problems });
@@ -56,6 +58,7 @@ pub fn keep(state: Result<StateDir, String>, jobs: &Receiver<DiskJob>, outcomes:
                 }
             }
             DiskJob::Flush(done) => drop(done.send(())),
+            DiskJob::Leave(done) => drop(done.send(keeper.set_aside())),
         }
     }
 }
@@ -67,12 +70,17 @@ fn refuse(jobs: &Receiver<DiskJob>, why: &str, tell: &impl Fn(Action)) {
             DiskJob::Save(draft) => tell(Action::DraftSaved { key: draft.key, result: Err(why.to_owned()) }),
             DiskJob::End(..) => {}
             DiskJob::Flush(done) => drop(done.send(())),
+            DiskJob::Leave(done) => drop(done.send(Vec::new())),
         }
     }
 }
 
 struct Keeper {
     store: DraftStore,
+    /// Texts that this console was not allowed to save, as they stand.
+    refused: HashMap<CallKey, Draft>,
+    /// Jobs that were taken from the channel and not done yet.
+    queue: VecDeque<DiskJob>,
     /// Drafts of the console that wrote before, as they stood when this one took over and has not yet replaced them.
     theirs: HashMap<CallKey, Draft>,
 }
@@ -90,6 +98,13 @@ impl Keeper {
     /// The next job; looks for a chance to write while this console may not.
     fn next_job(&mut self, jobs: &Receiver<DiskJob>, tell: &impl Fn(Action)) -> Option<DiskJob> {
         loop {
+            self.queue.extend(jobs.try_iter());
+            if let Some(job) = self.queue.pop_front() {
+                if self.is_overtaken(&job) {
+                    continue;
+                }
+                return Some(job);
+            }
             if *self.store.access() == Access::Writer {
                 return jobs.recv().ok();
             }
@@ -99,6 +114,34 @@ impl Keeper {
                 Err(RecvTimeoutError::Timeout) => self.take_over(tell),
             }
         }
+    }
+
+    /// Whether a newer text of the same call waits already: a slow disk falls behind by one write, never by all that was
+    /// typed meanwhile. What asks for all that came before it is not passed over.
+    fn is_overtaken(&self, job: &DiskJob) -> bool {
+        let DiskJob::Save(draft) = job else { return false };
+        let next = self.queue.iter().find_map(|later| match later {
+            DiskJob::Save(newer) if newer.key == draft.key => Some(true),
+            DiskJob::End(key, _) if *key == draft.key => Some(false),
+            DiskJob::Flush(_) | DiskJob::Leave(_) => Some(false),
+            DiskJob::Save(_) | DiskJob::End(..) => None,
+        });
+        next.unwrap_or(false)
+    }
+
+    /// Puts the texts that this console was not allowed to save where nobody overwrites them; where each is, in words.
+    fn set_aside(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        for draft in self.refused.values().filter(|draft| !draft.text.trim().is_empty()) {
+            let step = &draft.key.step;
+            match self.store.set_aside(draft) {
+                Ok(path) => {
+                    said.push(format!("what you typed for {} {} is in {}", step.node_id, step.step, path.display()))
+                }
+                Err(error) => tracing::warn!("a text of a console that may not write is lost: {error}"),
+            }
+        }
+        said
     }
 
     fn take_over(&mut self, tell: &impl Fn(Action)) {
@@ -116,7 +159,13 @@ impl Keeper {
             }
             self.theirs.remove(&draft.key);
         }
-        self.store.save(draft)
+        let saved = self.store.save(draft);
+        if saved.is_ok() {
+            self.refused.remove(&draft.key);
+        } else {
+            self.refused.insert(draft.key.clone(), draft.clone());
+        }
+        saved
     }
 }
 

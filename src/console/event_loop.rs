@@ -381,14 +381,14 @@ impl Loop {
         if !hung_up {
             self.last_verdicts().await;
         }
-        self.performer.flush().await;
+        let set_aside = self.performer.leave().await;
         // What the disk has not taken by then is read from the server again.
         let _ = tokio::time::timeout(LAST_LINES, self.feed.finish()).await;
         while let Ok(action) = self.outcomes.try_recv() {
             self.reduce(action);
         }
         Left {
-            summary: super::leaving::summary(&self.app, self.theme, command),
+            summary: super::leaving::summary(&self.app, self.theme, command, &set_aside),
             status: self.app.run.status(),
             signal: match end {
                 End::Signal(signal) => Some(*signal),

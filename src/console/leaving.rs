@@ -4,9 +4,10 @@ use super::summary::Summary;
 use crate::app::App;
 use crate::view::{Theme, format, text};
 
-/// The summary of a console that is left; `command` comes back to it.
+/// The summary of a console that is left; `command` comes back to it, `set_aside` says where the texts are that it was
+/// not allowed to save.
 #[must_use]
-pub fn summary(app: &App, theme: Theme, command: &[String]) -> Summary {
+pub fn summary(app: &App, theme: Theme, command: &[String], set_aside: &[String]) -> Summary {
     let inert = |foreign: &str| text::plain(foreign, theme);
     let call =
         |key: &crate::api::tool::CallKey, tool: &str| inert(&format!("{} {}  {tool}", key.step.node_id, key.step.step));
@@ -21,9 +22,11 @@ pub fn summary(app: &App, theme: Theme, command: &[String]) -> Summary {
     if let Some(failure) = &app.run.failure {
         notices.push(inert(&failure.message));
     }
-    if app.answers.values().any(|answer| answer.is_unsent() && answer.save_failure.is_some()) {
+    let failed = app.answers.values().filter(|answer| answer.is_unsent() && answer.save_failure.is_some()).count();
+    if failed > set_aside.len() {
         notices.push("not every draft is on disk".to_owned());
     }
+    notices.extend(set_aside.iter().map(|said| inert(said)));
     Summary {
         run_id: app.run.run_id.to_string(),
         status: app.run.status().map(|status| inert(status.as_str())),

@@ -128,16 +128,17 @@ impl Performer {
         });
     }
 
-    /// Waits, bounded, until everything that was to be saved is on disk.
-    pub async fn flush(&self) {
+    /// Waits, bounded, until everything that was to be saved is on disk; says where the texts are that this console was
+    /// not allowed to save.
+    pub async fn leave(&self) -> Vec<String> {
         let (done, wait) = oneshot::channel();
         let flushed = async {
             self.late.close();
             self.late.wait().await;
-            queue(&self.disk, DiskJob::Flush(done)).await;
-            let _ = wait.await;
+            queue(&self.disk, DiskJob::Leave(done)).await;
+            wait.await.unwrap_or_default()
         };
-        let _ = tokio::time::timeout(LAST_SAVES, flushed).await;
+        tokio::time::timeout(LAST_SAVES, flushed).await.unwrap_or_default()
     }
 
     /// The same on the loop's own thread, before the process is stopped.
@@ -436,16 +437,16 @@ mod tests {
             for job in jobs {
                 match job {
                     DiskJob::End(key, _) => ended.push(key),
-                    DiskJob::Save(_) => {}
-                    DiskJob::Flush(done) => {
-                        let _ = done.send(());
+                    DiskJob::Save(_) | DiskJob::Flush(_) => {}
+                    DiskJob::Leave(done) => {
+                        let _ = done.send(Vec::new());
                         break;
                     }
                 }
             }
             ended
         });
-        performer.flush().await;
+        performer.leave().await;
         drop(performer);
         assert_eq!(disk.join().unwrap(), [first, second], "before the flush, which leaving waits for");
     }

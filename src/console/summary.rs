@@ -30,6 +30,15 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Says of drafts that do not outlive the console that they are gone.
+    pub fn forget_drafts(&mut self) {
+        let count = std::mem::take(&mut self.unsent).len();
+        if count > 0 {
+            let drafts = if count == 1 { "1 unsent draft is".to_owned() } else { format!("{count} unsent drafts are") };
+            self.notices.push(format!("{drafts} gone with the demo"));
+        }
+    }
+
     /// The text, each line with its end.
     #[must_use]
     pub fn render(&self) -> String {
@@ -97,6 +106,19 @@ note      the drafts are in /home/op/.local/state/relay-console
 return    relay-console 550e8400-e29b-41d4-a716-446655440000 --profile 'my lab'\\''s'
 ";
         assert_eq!(summary.render(), expected);
+    }
+
+    #[test]
+    fn a_demo_says_that_its_drafts_are_gone_instead_of_naming_them_as_kept() {
+        let mut summary = Summary { unsent: vec!["a 1  look  18 bytes".into()], ..Summary::default() };
+        summary.forget_drafts();
+        let text = summary.render();
+        assert!(
+            text.contains("unsent    nothing\n") && text.contains("1 unsent draft is gone with the demo"),
+            "{text}"
+        );
+        summary.forget_drafts();
+        assert_eq!(summary.render(), text);
     }
 
     #[test]

@@ -23,6 +23,9 @@ const MAX_DRAFT_BYTES: u64 = 64 * 1024 * 1024;
 /// Files in `drafts/` whose names start so belong to an external editor.
 pub const EDITOR_PREFIX: &str = "edit-";
 
+/// Files in `drafts/` whose names start so hold what was typed into a console that was not allowed to save it.
+const SET_ASIDE_PREFIX: &str = "unsaved-";
+
 /// Who may write the drafts of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
@@ -169,6 +172,42 @@ impl DraftStore {
         private_file::write_whole(&path, &encode(&path, draft)?)
     }
 
+    /// Puts a draft of a console that may not write beside the others, where nobody overwrites it; says where.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn set_aside(&self, draft: &Draft) -> Result<PathBuf, StoreError> {
+        let (at, hash) = (draft.saved_at.as_millisecond(), hash_of(&draft.key));
+        let path = self.dir.join(format!("{SET_ASIDE_PREFIX}{at}-{hash}.json"));
+        private_file::write_whole(&path, &encode(&path, draft)?)?;
+        Ok(path)
+    }
+
+    /// What was set aside, each with its file.
+    #[must_use]
+    pub fn all_set_aside(&self) -> Vec<(PathBuf, Draft)> {
+        let paths = list(&self.dir).0.into_iter().filter(|path| name_of(path).starts_with(SET_ASIDE_PREFIX));
+        paths.filter_map(|path| read_json::<Draft>(&path).ok().map(|draft| (path, draft))).collect()
+    }
+
+    /// What was set aside becomes the draft of a call that has none; what differs from one stays where it is, and is
+    /// told.
+    fn take_back(&self, drafts: &mut Vec<Draft>, problems: &mut Vec<Problem>) {
+        for (path, draft) in self.all_set_aside() {
+            match drafts.iter().find(|other| other.key == draft.key) {
+                Some(other) if other.text == draft.text => {}
+                Some(_) => {
+                    problems.push(Problem::new(&path, "holds another text for a call that has a draft"));
+                    continue;
+                }
+                None if self.save(&draft).is_ok() => drafts.push(draft),
+                None => continue,
+            }
+            // A file that stays is looked at again the next time.
+            let _ = fs::remove_file(&path);
+        }
+    }
+
     /// Every draft, oldest first, and what stands among them that is none.
     #[must_use]
     pub fn load_all(&self) -> (Vec<Draft>, Vec<Problem>) {
@@ -177,7 +216,9 @@ impl DraftStore {
         let (unfinished, paths): (Vec<PathBuf>, Vec<PathBuf>) =
             paths.into_iter().partition(|path| name_of(path).starts_with(TEMPORARY_PREFIX));
         for path in paths {
-            if path == self.ended || name_of(&path) == ".lock" || name_of(&path).starts_with(EDITOR_PREFIX) {
+            let name = name_of(&path);
+            let is_other = name.starts_with(EDITOR_PREFIX) || name.starts_with(SET_ASIDE_PREFIX);
+            if path == self.ended || name == ".lock" || is_other {
                 continue;
             }
             match self.load(&path) {
@@ -187,6 +228,9 @@ impl DraftStore {
         }
         for path in unfinished {
             self.recover(&path, &mut drafts);
+        }
+        if self.lock.is_some() {
+            self.take_back(&mut drafts, &mut problems);
         }
         drafts.sort_by(|a, b| (a.saved_at, &a.key).cmp(&(b.saved_at, &b.key)));
         (drafts, problems)

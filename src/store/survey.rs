@@ -21,6 +21,8 @@ pub struct KeptRun {
     pub state: StateDir,
     /// Drafts that are unsent, oldest first.
     pub drafts: Vec<Draft>,
+    /// What was typed into consoles that were not allowed to save it, each with its file.
+    pub set_aside: Vec<(PathBuf, Draft)>,
     /// Drafts whose call is over, latest first.
     pub ended: Vec<EndedDraft>,
     /// Submissions, and whether a living process drives each.
@@ -56,6 +58,7 @@ fn run_of(server: &Path, path: PathBuf) -> KeptRun {
         server: state_dir::server_name(server).unwrap_or_else(|| name(server)),
         run_id,
         drafts,
+        set_aside: store.all_set_aside(),
         ended,
         intents: IntentStore::list(&state),
         is_open: store.is_open_elsewhere(),

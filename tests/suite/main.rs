@@ -8,6 +8,7 @@ mod check;
 mod cli;
 mod client;
 mod doctor;
+mod drafts;
 mod endpoints;
 mod errors;
 mod events;

@@ -6,6 +6,7 @@ mod drafts;
 mod endings;
 mod journal;
 mod keys;
+mod kills;
 mod panics;
 pub(crate) mod session;
 pub(crate) mod simulate;

@@ -367,8 +367,8 @@ proptest! {
         let mut expected: Vec<_> = expected.into_values().collect();
         expected.sort_by_key(|one| one.saved_at);
         prop_assert_eq!(open(&home).load_all(), (expected.clone(), vec![]));
-        // One file a draft and the lock, nothing anywhere else.
-        prop_assert_eq!(files(home.path()).len(), expected.len() + 1);
+        // One file a draft, the lock, and the server's name; nothing anywhere else.
+        prop_assert_eq!(files(home.path()).len(), expected.len() + 2);
         prop_assert_eq!(files(store.dir()).len(), expected.len() + 1);
     }
 }

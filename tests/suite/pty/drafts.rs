@@ -130,3 +130,25 @@ fn a_text_of_the_first_console_that_the_second_replaces_goes_to_the_history() {
     assert!(texts("ended").contains("first"), "{}", texts("ended"));
     assert!(texts("drafts").contains("second"), "{}", texts("drafts"));
 }
+
+#[test]
+fn what_was_typed_into_a_second_console_is_in_a_file_that_quitting_names() {
+    let simulate = Simulate::start("20");
+    let home = tempfile::tempdir().unwrap();
+    let mut first = follow(&simulate, home.path(), WIDE);
+    first.wait_for("Waiting for you 2");
+    let mut second = follow(&simulate, home.path(), WIDE);
+    second.wait_for("NOT kept on disk");
+    second.wait_for("Waiting for you 2");
+    second.open_answer();
+    second.send("\"of the second\"");
+    second.wait_for("is not on disk");
+    second.leave_answer();
+    second.send("q");
+    let (_, output) = second.wait_for_end();
+    let summary = output.rsplit("\x1b[?1049l").next().unwrap();
+    let said = summary.split("what you typed for").nth(1).unwrap();
+    let path = said.split(" is in ").nth(1).unwrap().lines().next().unwrap().trim();
+    assert!(std::fs::read_to_string(path).unwrap().contains("of the second"), "{summary}");
+    assert!(!summary.contains("not every draft is on disk"), "{summary}");
+}

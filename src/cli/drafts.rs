@@ -1,0 +1,288 @@
+//! `relay-console drafts`: the answers that are kept on this machine, over all servers and runs.
+//!
+//! Needs no server and no credentials. Rules: what a living console has open is never removed; an unsent answer is
+//! removed only where `--all` says so; removing asks on a terminal and needs `--yes` elsewhere.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+use jiff::{Span, SpanRelativeTo, Timestamp, Unit};
+use serde::Serialize;
+
+use crate::api::ids::RunId;
+use crate::api::tool::CallKey;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::table::{Align, Table};
+use crate::cli::output::{self, report};
+use crate::settings::Directories;
+use crate::store::survey::{self, KeptRun};
+use crate::store::{Draft, DraftStore, Ending, IntentStore};
+use crate::view::format;
+
+/// `drafts`
+#[derive(Debug, Clone, PartialEq, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct DraftsArguments {
+    /// What to do; without it they are listed.
+    #[command(subcommand)]
+    pub what: Option<What>,
+    /// How to list.
+    #[command(flatten)]
+    pub list: ListArguments,
+}
+
+/// What to do with the drafts.
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+pub enum What {
+    /// List them all: server, run, call, age, size, state
+    List(ListArguments),
+    /// Print one answer as it is
+    Show(ShowArguments),
+    /// Remove answers for good: of calls that are over, or with --all unsent ones too
+    Purge(PurgeArguments),
+}
+
+/// `drafts list`
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct ListArguments {
+    /// Print a JSON list
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `drafts show`
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct ShowArguments {
+    /// The run, such as 550e8400-e29b-41d4-a716-446655440000
+    #[arg(value_name = "RUN_ID", value_parser = RunId::parse)]
+    pub run_id: RunId,
+    /// The call, where the run has several answers
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
+    pub call: Option<String>,
+}
+
+/// `drafts purge`
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct PurgeArguments {
+    /// Only what is over: accepted, answered elsewhere, put away, and submissions that are settled
+    #[arg(long, conflicts_with = "all", required_unless_present_any = ["all", "older_than", "run"])]
+    pub ended: bool,
+    /// Unsent answers too
+    #[arg(long)]
+    pub all: bool,
+    /// Only what was saved, or is over, for longer than this, such as 30d or 12h
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub older_than: Option<i64>,
+    /// Only of this run
+    #[arg(long, value_name = "RUN_ID", value_parser = RunId::parse)]
+    pub run: Option<RunId>,
+    /// Remove without asking
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// A time in seconds.
+fn span(text: &str) -> Result<i64, String> {
+    let span: Span = text.parse().map_err(|_| "not a time: write 30d, 12h or 90m".to_owned())?;
+    let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours()));
+    let seconds = seconds.map_err(|_| "write it in weeks, days, hours or minutes, such as 30d".to_owned())?;
+    #[expect(clippy::cast_possible_truncation, reason = "a fraction of a second is none here")]
+    if seconds >= 0.0 { Ok(seconds as i64) } else { Err("a time that lies ahead is none".to_owned()) }
+}
+
+/// One kept answer, as it is listed.
+#[derive(Debug, Serialize)]
+struct Entry<'k> {
+    server: &'k str,
+    run_id: &'k str,
+    #[serde(flatten)]
+    key: &'k CallKey,
+    tool: &'k str,
+    saved_at: Timestamp,
+    bytes: usize,
+    is_error: bool,
+    state: &'static str,
+    /// Whether a living console has the run's drafts open.
+    open: bool,
+    #[serde(skip)]
+    text: &'k str,
+}
+
+/// Does what is asked.
+///
+/// # Errors
+/// When there is no home directory, no such answer, nobody to ask, or the disk refuses.
+pub fn run(arguments: &DraftsArguments) -> Result<Exit, Failure> {
+    let directories = Directories::of_this_user()?;
+    let kept = survey::runs(&directories.state_home);
+    for problem in kept.iter().flat_map(|run| &run.problems) {
+        report(&problem.to_string());
+    }
+    match &arguments.what {
+        None => list(&kept, &arguments.list),
+        Some(What::List(arguments)) => list(&kept, arguments),
+        Some(What::Show(arguments)) => show(&kept, arguments),
+        Some(What::Purge(arguments)) => purge(kept, arguments),
+    }
+}
+
+fn entries(run: &KeptRun) -> Vec<Entry<'_>> {
+    let unsettled = |key: &CallKey| {
+        run.intents.iter().find(|(stored, _)| stored.settled.is_none() && stored.keys().any(|sent| sent == *key))
+    };
+    let entry = |draft, state| entry(run, draft, state);
+    let unsent = run.drafts.iter().map(|draft| match unsettled(&draft.key) {
+        Some((_, true)) => entry(draft, "being sent"),
+        Some((_, false)) => entry(draft, "sent, outcome unknown"),
+        None => entry(draft, "unsent"),
+    });
+    let ended = run.ended.iter().map(|ended| {
+        let state = match ended.ending {
+            Ending::Accepted => "accepted",
+            Ending::Superseded => "answered elsewhere",
+            Ending::Withdrawn => "call is over",
+            Ending::Replaced => "replaced",
+        };
+        entry(&ended.draft, state)
+    });
+    let set_aside = run.set_aside.iter().map(|(_, draft)| entry(draft, "unsent, of a second console"));
+    unsent.chain(set_aside).chain(ended).collect()
+}
+
+fn entry<'k>(run: &'k KeptRun, draft: &'k Draft, state: &'static str) -> Entry<'k> {
+    Entry {
+        server: &run.server,
+        run_id: &run.run_id,
+        key: &draft.key,
+        tool: &draft.tool,
+        saved_at: draft.saved_at,
+        bytes: draft.text.len(),
+        is_error: draft.is_error,
+        state,
+        open: run.is_open,
+        text: &draft.text,
+    }
+}
+
+fn list(kept: &[KeptRun], arguments: &ListArguments) -> Result<Exit, Failure> {
+    let entries: Vec<Entry<'_>> = kept.iter().flat_map(entries).collect();
+    if arguments.json {
+        output::json(&serde_json::to_vec(&entries).map_err(Failure::internal)?)?;
+        return Ok(Exit::Done);
+    }
+    if entries.is_empty() {
+        report("no answers are kept on this machine");
+        return Ok(Exit::Done);
+    }
+    let now = Timestamp::now();
+    let mut table = Table::new(&[
+        ("state", Align::Left),
+        ("age", Align::Right),
+        ("size", Align::Right),
+        ("run", Align::Left),
+        ("call", Align::Left),
+        ("server", Align::Left),
+    ]);
+    for entry in &entries {
+        let age = format::age(now.duration_since(entry.saved_at).try_into().unwrap_or_default());
+        let size = format::bytes(entry.bytes as u64);
+        let step = &entry.key.step;
+        let call = format!("{} {} {} {}", step.node_id, step.step, entry.tool, entry.key.call_id);
+        let state = format!("{}{}", entry.state, if entry.open { ", open" } else { "" });
+        table.row([&state, &age, &size, entry.run_id, &call, entry.server]);
+    }
+    table.print()?;
+    Ok(Exit::Done)
+}
+
+fn show(kept: &[KeptRun], arguments: &ShowArguments) -> Result<Exit, Failure> {
+    let run_id = arguments.run_id.to_string();
+    let of_run: Vec<Entry<'_>> = kept.iter().filter(|run| run.run_id == run_id).flat_map(entries).collect();
+    let wanted = |entry: &&Entry<'_>| arguments.call.as_ref().is_none_or(|call| entry.key.call_id.as_str() == call);
+    let mut matching: Vec<&Entry<'_>> = of_run.iter().filter(wanted).collect();
+    // An unsent answer is what is looked for; the history of the same call comes after it.
+    if arguments.call.is_some() {
+        matching.truncate(1);
+    }
+    match matching.as_slice() {
+        [] => Err(Failure::new(Exit::NotFound, anyhow!("no such answer is kept; relay-console drafts lists them all"))),
+        [one] if output::is_terminal() => {
+            output::text(&format!("{}\n", output::inert_lines(one.text))).map(|()| Exit::Done)
+        }
+        [one] => output::text(one.text).map(|()| Exit::Done),
+        several => {
+            let calls: Vec<&str> = several.iter().map(|entry| entry.key.call_id.as_str()).collect();
+            let calls = calls.join(", ");
+            Err(Failure::new(Exit::Refused, anyhow!("the run has several answers: say which with --call, of {calls}")))
+        }
+    }
+}
+
+fn purge(kept: Vec<KeptRun>, arguments: &PurgeArguments) -> Result<Exit, Failure> {
+    let limit = arguments.older_than.map(|seconds| Timestamp::now().as_second().saturating_sub(seconds));
+    let is_old = |at: Timestamp| limit.is_none_or(|limit| at.as_second() <= limit);
+    let wanted_run = |run: &KeptRun| arguments.run.is_none_or(|wanted| wanted.to_string() == run.run_id);
+    let (open, free): (Vec<KeptRun>, Vec<KeptRun>) = kept.into_iter().filter(wanted_run).partition(|run| run.is_open);
+    for run in &open {
+        report(&format!("the run {} is open in a console: nothing of it is removed", run.run_id));
+    }
+    let unsent = |run: &KeptRun| -> Vec<CallKey> {
+        let unwanted = run.drafts.iter().filter(|draft| arguments.all && is_old(draft.saved_at));
+        unwanted.map(|draft| draft.key.clone()).collect()
+    };
+    let aside = |run: &KeptRun| -> Vec<PathBuf> {
+        let unwanted = run.set_aside.iter().filter(|(_, draft)| arguments.all && is_old(draft.saved_at));
+        unwanted.map(|(path, _)| path.clone()).collect()
+    };
+    let drafts: usize = free.iter().map(|run| unsent(run).len() + aside(run).len()).sum();
+    let ended: usize = free.iter().map(|run| run.ended.iter().filter(|ended| is_old(ended.ended_at)).count()).sum();
+    let settled: usize =
+        free.iter().flat_map(|run| &run.intents).filter(|(stored, _)| stored.settled.is_some()).count();
+    if drafts + ended + settled == 0 {
+        report("nothing is to be removed");
+        return Ok(Exit::Done);
+    }
+    let what = format!("{drafts} unsent answers, {ended} answers whose call is over, {settled} settled submissions");
+    if !arguments.yes && !confirmed(&what)? {
+        return Err(Failure::new(Exit::Refused, anyhow!("nothing was removed: you did not say yes")));
+    }
+    for run in &free {
+        for path in aside(run) {
+            std::fs::remove_file(path).map_err(|error| Failure::new(Exit::Refused, error))?;
+        }
+        remove(run, &unsent(run), &is_old)?;
+    }
+    output::text(&format!("removed {what}\n"))?;
+    Ok(Exit::Done)
+}
+
+fn remove(run: &KeptRun, unsent: &[CallKey], is_old: &impl Fn(Timestamp) -> bool) -> Result<(), Failure> {
+    let refused = |error| Failure::new(Exit::Refused, anyhow::Error::new(error));
+    if !run.drafts.is_empty() || !run.ended.is_empty() {
+        // From here on no console can open them as their writer.
+        let store = DraftStore::open(&run.state).map_err(refused)?;
+        for key in unsent {
+            store.remove(key).map_err(refused)?;
+        }
+        store.remove_ended(|ended| is_old(ended.ended_at)).map_err(refused)?;
+    }
+    if !run.intents.is_empty() {
+        IntentStore::open(&run.state).and_then(|store| store.purge()).map_err(refused)?;
+    }
+    Ok(())
+}
+
+/// Asks on the terminal; elsewhere nobody can say yes.
+fn confirmed(what: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::new(Exit::Refused, anyhow!("nothing was removed ({what}): --yes removes without asking")));
+    }
+    let mut line = String::new();
+    let mut shown = io::stderr().lock();
+    let asked = write!(shown, "Remove {what}, for good? [y/N] ").and_then(|()| shown.flush());
+    drop(shown);
+    asked.and_then(|()| io::stdin().read_line(&mut line)).map_err(Failure::internal)?;
+    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
