@@ -15,18 +15,32 @@ use super::injector::Request;
 pub(crate) const HOSTILE: &str =
     "\u{1b}[31m\u{1b}]0;owned\u{7}\u{202e}exe.txt\u{2066}\u{200b}\u{feff}\u{9b}2J\u{8}\r\u{e0041}";
 
-/// The free texts of an event, which nobody takes for an identity and no answer is compared with.
+/// The free texts of an event, names and ids among them, by which nothing is found again and with which no answer is
+/// compared: neither a node's id, nor what a call is and what came of it.
 const FREE_TEXTS: &[&str] = &[
     "/delta/text_delta",
+    "/delta/response_id",
+    "/error/code",
     "/error/message",
+    "/llm_call/provider",
     "/llm_call/model",
+    "/llm_call/response_id",
     "/llm_call/stop_reason",
+    "/tool_call/tool_call/arguments",
+    "/output/artifact_key",
+    "/outputs/artifact_key",
+    "/task_list/artifact_key",
+    "/memory/artifact_key",
+    "/memory_key",
     "/waiting/reason",
     "/user_ask/question",
+    "/user_ask/options/0/description",
     "/scheduler_started/topic",
     "/scheduler_agent_started/input",
     "/scheduler_agent_completed/summary",
     "/scheduler_coordinator_completed/decision",
+    "/scheduler_message_sent/message_id",
+    "/scheduler_message_received/message_id",
     "/scheduler_stopped/reason",
 ];
 
