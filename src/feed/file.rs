@@ -135,6 +135,10 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
                 if let Some((first, last)) = self.read.sequence.missing(event.seq).filter(|_| own && !found.marked) {
                     return Err(format!("events {first} to {last} are missing before it"));
                 }
+                if own {
+                    // The mark says that the server had not more, and that the event was believed.
+                    self.read.sequence.skip_to(event.seq, &mut self.items);
+                }
                 self.read.sequence.event(event, line, false, &mut self.items);
             }
             Err(error) if found.marked => drop(self.read.sequence.rejected(error, &mut self.items)),

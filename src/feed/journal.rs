@@ -249,6 +249,7 @@ impl<S: Source> Follower<S> {
         let config = self.config;
         self.sequence = Sequence::new(self.sequence.run_id(), 0).with_lines(config.lines);
         self.run_ended = false;
+        self.endless = 0;
         self.outbox.discard();
         let Some(journal) = &mut self.journal else { return Ok(()) };
         self.sequence.record_after(Some(0));

@@ -1,8 +1,8 @@
 //! How lines stand in a journal, and whether two of them tell the same; pure.
 //!
 //! Rule: what is written and read again gives the same items. So a line whose oddity is the server's is marked by its
-//! line end (see [`store::journal`](crate::store::journal)), and the kept beginning of an over-long line never reads as
-//! an event.
+//! line end (see [`store::journal`](crate::store::journal)), and what was rejected although it reads as an event does not
+//! read as one there: the kept beginning of an over-long line, and an event that stood alone far ahead.
 
 use std::borrow::Cow;
 
@@ -29,8 +29,8 @@ pub(super) fn write_rejected(out: &mut Vec<u8>, error: &ProtocolError) {
 
 /// A rejected line as it stands in a journal, without its line end.
 pub(super) fn rejected_line(error: &ProtocolError) -> Cow<'_, [u8]> {
-    let too_long = matches!(error.problem, Problem::TooLong { .. });
-    if too_long && decode(&error.line).is_ok() {
+    let reads_well = matches!(error.problem, Problem::TooLong { .. } | Problem::FarAhead(_));
+    if reads_well && decode(&error.line).is_ok() {
         return Cow::Owned([&error.line, AND_SO_ON].concat());
     }
     Cow::Borrowed(&error.line)
@@ -105,6 +105,13 @@ mod tests {
         assert!(!same(&without, &without.replace("00:00:00Z", "00:00:01Z")));
         assert!(!same(&without, &without.replace("\"seq\":7", "\"seq\":8")));
         assert!(!same(&without, "nonsense") && same("nonsense", "nonsense"));
+    }
+
+    #[test]
+    fn an_event_that_was_not_believed_is_none_when_it_is_read_again() {
+        let line: bytes::Bytes = artifact(false, "a", "").into();
+        let error = ProtocolError { problem: Problem::FarAhead(7), seq: Some(7), line, line_number: None };
+        assert_eq!(decode(&rejected_line(&error)).unwrap_err().seq, Some(7));
     }
 
     #[test]

@@ -170,6 +170,16 @@ impl Sequence {
         self.run_ended
     }
 
+    /// Gives out the places before `seq` that are missing as permanent gaps, on the word of somebody who knows.
+    pub fn skip_to(&mut self, seq: u64, out: &mut Vec<FeedItem>) {
+        let missing = self.missing_before(seq);
+        if let Some((_, last)) = Self::extent(&missing) {
+            out.extend(missing.iter().map(|(first, last)| FeedItem::Gap { first: *first, last: *last }));
+            self.advance(last);
+            self.behind_gap = true;
+        }
+    }
+
     /// Takes an event with its line; what may be applied is put at the end of `out`. `hold`: what lies before it may
     /// still come, so that it is held, while there is room, until [`Self::settle`].
     pub fn event(&mut self, event: Event, line: &Bytes, hold: bool, out: &mut Vec<FeedItem>) -> Effect {

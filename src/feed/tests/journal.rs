@@ -148,6 +148,25 @@ async fn a_permanent_gap_is_one_at_once_when_it_is_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_has_lost_its_beginning_and_one_with_a_wild_number_are_read_again_as_they_were() {
+    let far = 5_000_000;
+    for log in [vec![Ev(far), Ev(far + 1), Last(far + 2)], vec![Ev(1), Ev(far), Ev(2), Last(3)]] {
+        let disk = Disk::new();
+        let (rx, handle) = disk.follow_source(Log::of(&log));
+        let alone = items(rx).await;
+        handle.finish().await;
+        let whole = disk.text();
+        let (rx, handle) = disk.follow_source(Log::of(&log));
+        let seqs = |items: &[FeedItem]| -> Vec<String> {
+            items.iter().map(|item| word(&FeedUpdate::Items(vec![item.clone()]))).collect()
+        };
+        assert_eq!(seqs(&items(rx).await), seqs(&alone), "{whole}");
+        handle.finish().await;
+        assert_eq!((disk.text(), disk.set_aside()), (whole, vec![]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_server_the_journal_stands_there_and_the_link_says_that_it_is_down() {
     let disk = Disk::with(&[Ev(1), Last(2)]);
     let down = || Err(status(503, None));
