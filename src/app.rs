@@ -89,6 +89,8 @@ pub struct App {
     pub identity: Identity,
     /// The command that comes back to this console, word by word; empty where nobody has said one.
     pub command: Vec<String>,
+    /// Whether a file is shown in the place of a server: it ends, and nothing can be asked or answered.
+    pub replay: bool,
     /// The time of the last action.
     pub now: Moment,
     /// The window's columns and rows.
@@ -213,6 +215,7 @@ impl App {
             run: Run::new(identity.run_id),
             identity,
             command: Vec::new(),
+            replay: false,
             now,
             size,
             window_focus: None,
@@ -270,10 +273,19 @@ impl App {
         }
     }
 
-    /// The wall clock as the server has it.
+    /// The wall clock as the server has it. In a replay it stands still at the file's last event.
     #[must_use]
     pub fn server_now(&self) -> Timestamp {
+        if self.replay {
+            return self.run.last_event_at.unwrap_or(self.now.wall);
+        }
         self.now.wall.checked_add(self.clock_ahead).unwrap_or(self.now.wall)
+    }
+
+    /// Where the events come from, in two words.
+    #[must_use]
+    pub fn source_word(&self) -> &'static str {
+        if self.replay { "the file" } else { "the server" }
     }
 
     /// How long ago something happened by the server's clock; never negative.
@@ -377,7 +389,7 @@ impl App {
         };
         let notice = self.current_notice().filter(|notice| notice.level != Level::Error);
         let notice = notice.map(|notice| notice.at + NOTICE_TIME);
-        let clock = (!self.run.has_ended()).then(|| self.next_second());
+        let clock = (!self.run.has_ended() && !self.replay).then(|| self.next_second());
         // A read that must wait for the link waits for no clock: a tick would find nothing to do, and be due again.
         let due = |read: &Read, rest| {
             (self.may_read() && read.wanted && !read.in_flight).then(|| read.due_at(rest).max(self.now.uptime))
@@ -391,7 +403,7 @@ impl App {
     /// Whether snapshot and waiting calls may be read now: while history is read, its ends of nodes and its waits are
     /// old news, and without a link there is nobody to ask.
     fn may_read(&self) -> bool {
-        matches!(self.link, LinkState::Live | LinkState::Ended | LinkState::Stale { .. })
+        !self.replay && matches!(self.link, LinkState::Live | LinkState::Ended | LinkState::Stale { .. })
     }
 
     /// The uptime at which the server's clock turns to its next second, when every shown age turns too.

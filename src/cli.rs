@@ -5,6 +5,8 @@
 //! | [`command_line`], [`arguments`] | every word that can be typed; the arguments that several subcommands share |
 //! | [`follow`], [`demo`], [`session`] | the console, on a server and on the simulator |
 //! | [`answer`], [`drafts`] | submitting results; the answers that are kept on this machine |
+//! | [`follow`], [`demo`], [`replay`], [`session`] | the console, on a server, on the simulator and on a file |
+//! | [`answer`] | submitting results |
 //! | [`watch`], [`events`], [`stream`] | following a run line by line |
 //! | [`check`] | reading a whole stream, and what it proves |
 //! | [`get`], [`pending`], [`steps`], [`tasks`] | reading a run |
@@ -42,6 +44,7 @@ pub mod man;
 pub mod output;
 pub mod pending;
 pub mod remote;
+pub mod replay;
 pub mod runtime;
 pub mod session;
 pub mod simulate;
@@ -104,6 +107,7 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
         Command::Watch(arguments) => watch::run(&arguments, verbosity),
         Command::Events(arguments) => events::run(&arguments, verbosity),
         Command::Check(arguments) => check::run(&arguments, verbosity),
+        Command::Replay(arguments) => replay::run(&arguments, verbosity),
         Command::Get(arguments) => get::run(&arguments, verbosity),
         Command::Pending(arguments) => pending::run(&arguments, verbosity),
         Command::Steps(arguments) => steps::run(&arguments, verbosity),

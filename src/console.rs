@@ -22,10 +22,13 @@
 //!
 //! The rule that must stay true: the terminal is given back as it was, however the program ends.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::api::client::ClientSource;
 use crate::api::run::RunStatus;
 use crate::app::Identity;
+use crate::feed::ReplayFile;
 use crate::store::StateDir;
 use crate::view::Theme;
 use signals::Signal;
@@ -71,6 +74,20 @@ pub struct ConsoleConfig {
     pub problems: Vec<String>,
     /// The command to come back, word by word.
     pub command: Vec<String>,
+}
+
+/// Where the run is.
+#[derive(Debug)]
+pub enum Source {
+    /// On a server: followed, and answered.
+    Server(ClientSource),
+    /// In a file: shown, with nothing asked of anyone and nothing written.
+    File {
+        /// The file.
+        file: ReplayFile,
+        /// Where it stands, to read one event again.
+        path: PathBuf,
+    },
 }
 
 /// How the console was left. The terminal has been given back.

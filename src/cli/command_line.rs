@@ -23,6 +23,7 @@ use crate::cli::get::GetArguments;
 use crate::cli::lint::LintArguments;
 use crate::cli::man::ManArguments;
 use crate::cli::output::PLAIN;
+use crate::cli::replay::ReplayArguments;
 use crate::cli::simulate::SimulateArguments;
 use crate::cli::start::StartArguments;
 use crate::cli::steps::StepsArguments;
@@ -128,6 +129,8 @@ pub enum Command {
     Events(EventsArguments),
     /// Read the whole stream of a run, or a file of it, and compare it with the server's snapshot
     Check(CheckArguments),
+    /// Show the events of a file in the console, without a server
+    Replay(ReplayArguments),
     /// Show a run: status, cost, nodes, outputs
     Get(GetArguments),
     /// Show the tool calls that a run waits for

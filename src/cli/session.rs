@@ -20,7 +20,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{output, remote};
 use crate::console::output::Output;
-use crate::console::{self, ConsoleConfig};
+use crate::console::{self, ConsoleConfig, Left, Source};
 use crate::run::{Price, Prices};
 use crate::settings::{self, Directories, Flags, Preferences, Server, SettingsError};
 use crate::store::StateDir;
@@ -120,19 +120,11 @@ impl Session {
             problems,
             command,
         };
-        let mut left = console::run(config, clients).await.map_err(no_terminal)?;
-        if is_demo {
+        let mut outcome = console::run(config, Source::Server(clients)).await;
+        if let (true, Ok(left)) = (is_demo, &mut outcome) {
             left.summary.forget_drafts();
         }
-        if !left.terminal_gone {
-            // Not by standard output itself: on a terminal that has stopped that would wait without an end.
-            let written =
-                Output::open().and_then(|mut out| out.write_some(left.summary.render().as_bytes(), LAST_WORDS));
-            written.map_err(output::unwritten)?;
-        }
-        if let Some(message) = left.panic {
-            return Err(Failure::internal(anyhow!("internal error: {message}")));
-        }
+        let left = left(outcome)?;
         Ok(match (left.signal, left.status) {
             (Some(signal), _) => Exit::Signal(signal),
             (None, Some(RunStatus::Failed)) => Exit::RunFailed,
@@ -142,12 +134,26 @@ impl Session {
     }
 }
 
+/// Says what stands in the scrollback of a console that was left, or why it could not be entered.
+pub(super) fn left(outcome: io::Result<Left>) -> Result<Left, Failure> {
+    let left = outcome.map_err(no_terminal)?;
+    if !left.terminal_gone {
+        // Not by standard output itself: on a terminal that has stopped that would wait without an end.
+        let written = Output::open().and_then(|mut out| out.write_some(left.summary.render().as_bytes(), LAST_WORDS));
+        written.map_err(output::unwritten)?;
+    }
+    match left.panic {
+        Some(message) => Err(Failure::internal(anyhow!("internal error: {message}"))),
+        None => Ok(left),
+    }
+}
+
 fn no_terminal(error: io::Error) -> Failure {
     let exit = if error.kind() == io::ErrorKind::Unsupported { Exit::Refused } else { Exit::Internal };
     Failure::new(exit, anyhow::Error::new(error).context("the console cannot take the terminal"))
 }
 
-fn identity(server: String, run_id: RunId, preferences: &Preferences) -> Identity {
+pub(super) fn identity(server: String, run_id: RunId, preferences: &Preferences) -> Identity {
     let prices: Prices = preferences
         .prices
         .iter()

@@ -136,7 +136,7 @@ impl Keeper {
             let step = &draft.key.step;
             match self.store.set_aside(draft) {
                 Ok(path) => {
-                    said.push(format!("what you typed for {} {} is in {}", step.node_id, step.step, path.display()))
+                    said.push(format!("what you typed for {} {} is in {}", step.node_id, step.step, path.display()));
                 }
                 Err(error) => tracing::warn!("a text of a console that may not write is lost: {error}"),
             }

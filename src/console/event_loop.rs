@@ -16,8 +16,7 @@ use super::keyboard::{Input, Keyboard};
 use super::perform::Performer;
 use super::signals::{Signal, Signals};
 use super::terminal::{SuspendedBy, Terminal};
-use super::{ConsoleConfig, Left, panics, until};
-use crate::api::client::ClientSource;
+use super::{ConsoleConfig, Left, Source, panics, until};
 use crate::app::{Action, App, Effect, Level, Mode, Moment, reduce};
 use crate::feed::{Feed, FeedConfig, FeedHandle, FeedUpdate};
 use crate::store::StateDir;
@@ -85,13 +84,14 @@ struct Loop {
 ///
 /// # Errors
 /// When standard input or output is no terminal, or it cannot be set.
-pub async fn run(config: ConsoleConfig, clients: ClientSource) -> io::Result<Left> {
+pub async fn run(config: ConsoleConfig, source: Source) -> io::Result<Left> {
     let started = Instant::now();
     let signals = Signals::listen()?;
     let mut terminal = Terminal::enter(config.mouse)?;
     let now = Moment { wall: Timestamp::now(), uptime: Duration::ZERO };
     let mut app = App::new(config.identity.clone(), crossterm::terminal::size()?, now);
     app.command.clone_from(&config.command);
+    app.replay = matches!(source, Source::File { .. });
     let mut cache = view::Cache::default();
     terminal.draw(|frame| {
         view::draw(&app, &config.theme, &mut cache, frame);
@@ -106,16 +106,23 @@ pub async fn run(config: ConsoleConfig, clients: ClientSource) -> io::Result<Lef
         idle_timeout: config.idle_timeout,
         ..FeedConfig::default()
     };
-    let journal = config.state.as_ref().ok().filter(|_| config.journal).map(Journal::of);
-    let feed = match &journal {
-        Some(journal) => Feed::spawn_with_journal(clients.clone(), run_id, feed_config, journal.clone(), update_tx),
-        None => Feed::spawn(clients.clone(), run_id, feed_config, update_tx),
+    let (feed, performer) = match source {
+        Source::Server(clients) => {
+            let journal = config.state.as_ref().ok().filter(|_| config.journal).map(Journal::of);
+            let feed = match &journal {
+                Some(journal) => {
+                    Feed::spawn_with_journal(clients.clone(), run_id, feed_config, journal.clone(), update_tx)
+                }
+                None => Feed::spawn(clients.clone(), run_id, feed_config, update_tx),
+            };
+            if let (Some(_), Ok(state)) = (&journal, &config.state) {
+                clear_up(state.clone());
+            }
+            let performer = Performer::new(run_id, clients, config.state, config.include_output, outcome_tx);
+            (feed, performer.with_journal(journal))
+        }
+        Source::File { file, path } => (Feed::replay(file, update_tx), Performer::of_a_file(run_id, path, outcome_tx)),
     };
-    if let (Some(_), Ok(state)) = (&journal, &config.state) {
-        clear_up(state.clone());
-    }
-    let performer = Performer::new(run_id, clients, config.state, config.include_output, outcome_tx);
-    let performer = performer.with_journal(journal);
     let mut console = Loop {
         app,
         theme: config.theme,

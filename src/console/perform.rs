@@ -3,7 +3,7 @@
 //! Each waits in a task of its own and comes back as an action; none is performed on the loop. Drafts go through one
 //! thread ([`drafts`]), so that two saves of one draft reach the disk in order.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::drafts::{self, DiskJob};
 use super::external_editor;
 use crate::api::client::{ClientSource, EventsQuery, StreamItem};
-use crate::api::error::{Error, StreamError};
+use crate::api::error::{Error, SettingError, StreamError};
 use crate::api::ids::RunId;
 use crate::api::step::{RunSteps, StepDetail};
 use crate::api::tool::{CallKey, StepKey};
@@ -44,12 +44,36 @@ pub struct Performer {
     disk: SyncSender<DiskJob>,
     /// Jobs that found the queue full and wait for a place.
     late: TaskTracker,
-    drafts_dir: Option<std::path::PathBuf>,
+    drafts_dir: Option<PathBuf>,
     /// Where an event is looked for before the server is asked.
     journal: Option<Journal>,
+    /// The file that is replayed.
+    replayed: Option<PathBuf>,
 }
 
 impl Performer {
+    /// A performer for the run in a file: whatever would ask a server fails, and there is no disk to write to.
+    #[must_use]
+    pub fn of_a_file(run_id: RunId, path: PathBuf, outcomes: mpsc::Sender<Action>) -> Self {
+        let clients =
+            ClientSource::new(|| Err(SettingError::Other("this is a file, and no server is asked".into()).into()));
+        let (disk, _) = sync_channel(1);
+        let (late, replayed) = (TaskTracker::new(), Some(path));
+        let records = Records::new(&Err("a replay sends nothing".to_owned()), submission::Sender::Console);
+        Self {
+            run_id,
+            clients,
+            include_output: false,
+            outcomes,
+            records,
+            disk,
+            late,
+            drafts_dir: None,
+            journal: None,
+            replayed,
+        }
+    }
+
     /// A performer for one run. Starts the thread that owns the drafts on disk, which begins by reading them.
     #[must_use]
     pub fn new(
@@ -75,6 +99,7 @@ impl Performer {
             late: TaskTracker::new(),
             drafts_dir,
             journal: None,
+            replayed: None,
         }
     }
 
@@ -189,7 +214,20 @@ impl Performer {
         });
     }
 
+    fn read_event_in_file(&self, path: PathBuf, seq: u64) {
+        let (run_id, outcomes) = (self.run_id, self.outcomes.clone());
+        tokio::task::spawn_blocking(move || {
+            let line = journal::event_line(&path, run_id, seq).map_err(|error| error.to_string());
+            let line = line.and_then(|line| line.ok_or_else(|| format!("the file has no event {seq} in its place")));
+            let result = line.map(|line| String::from_utf8_lossy(&line).into_owned());
+            let _ = outcomes.blocking_send(Action::EventRead { seq, result });
+        });
+    }
+
     fn read_event(&self, seq: u64) {
+        if let Some(path) = &self.replayed {
+            return self.read_event_in_file(path.clone(), seq);
+        }
         let (clients, run_id, outcomes) = (self.clients.clone(), self.run_id, self.outcomes.clone());
         let (include_output, journal) = (self.include_output, self.journal.clone());
         tokio::spawn(async move {
@@ -425,9 +463,18 @@ mod tests {
         let late = TaskTracker::new();
         let (run_id, drafts_dir) = (RUN.parse().unwrap(), None);
         let records = Records::new(&Err("a test".into()), submission::Sender::Console);
-        let journal = None;
-        let performer =
-            Performer { run_id, clients, include_output: false, outcomes, records, disk, late, drafts_dir, journal };
+        let performer = Performer {
+            run_id,
+            clients,
+            include_output: false,
+            outcomes,
+            records,
+            disk,
+            late,
+            drafts_dir,
+            journal: None,
+            replayed: None,
+        };
         let step = StepKey { node_id: "a".parse().unwrap(), step: 1, request_id: OTHER_RUN.parse().unwrap() };
         let (first, second) = (step.call(&"c1".parse().unwrap()), step.call(&"c2".parse().unwrap()));
         performer.perform(Effect::EndDraft { key: first.clone(), ending: Ending::Accepted });

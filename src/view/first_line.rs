@@ -77,7 +77,7 @@ fn parts(app: &App, theme: Theme) -> Vec<Part> {
     let right = |rank, spans| Part { rank, on_the_right: true, spans, short: None };
     let mut parts = vec![
         left(9, vec![Span::styled("relay-console", quiet)]),
-        left(4, text::cut(&app.identity.server, 24, theme.style(Role::Strong), theme)),
+        server(app, theme),
         left(6, vec![Span::raw(app.run.run_id.short())]),
         left(0, status(app, theme)),
     ];
@@ -95,11 +95,26 @@ fn parts(app: &App, theme: Theme) -> Vec<Part> {
     let (sign, role, words) = link(app);
     let styled = |words: &str| vec![Span::styled(format!("{} {words}", theme.sign(sign)), theme.style(role))];
     let short = words.strip_prefix("no link, ").or(words.split(", ").next()).map(styled);
-    parts.push(Part { short, ..right(0, styled(&words)) });
+    // A file that was read to its end has no link to speak of.
+    if !(app.replay && sign == Sign::Ended) {
+        parts.push(Part { short, ..right(0, styled(&words)) });
+    }
     parts.push(right(8, vec![Span::styled(format!("seq {}", format::count(app.run.last_seq)), quiet)]));
     parts.extend(money(app, theme));
     parts.extend(waiting(app, theme));
     parts
+}
+
+/// Which server; in a replay which file, and that it is one.
+fn server(app: &App, theme: Theme) -> Part {
+    let strong = theme.style(Role::Strong);
+    let mut spans = text::cut(&app.identity.server, 24, strong, theme);
+    if !app.replay {
+        return Part { rank: 4, on_the_right: false, spans, short: None };
+    }
+    let word = Span::styled("replay", theme.style(Role::Attention));
+    spans.splice(0..0, [word.clone(), Span::raw(" ")]);
+    Part { rank: 0, on_the_right: false, spans, short: Some(vec![word]) }
 }
 
 fn status(app: &App, theme: Theme) -> Vec<Span<'static>> {

@@ -58,9 +58,10 @@ fn warnings(context: &Context<'_>, rows: &mut Vec<Line<'static>>) {
     let sign = context.theme.sign(Sign::Warning);
     if counts.gaps > 0 {
         let words = format!(
-            "{sign} {} in {}: the server does not have them",
+            "{sign} {} in {}: {} does not have them",
             format::plural(counts.missing, "event"),
             format::plural(counts.gaps, "gap"),
+            context.app.source_word(),
         );
         context.fact(rows, "missing", Role::Attention, &words);
     }
@@ -78,7 +79,8 @@ fn warnings(context: &Context<'_>, rows: &mut Vec<Line<'static>>) {
 fn verdict(context: &Context<'_>, rows: &mut Vec<Line<'static>>, told: usize) {
     let last_seq = context.app.run.last_seq;
     let Some(Compared { seq, agreement }) = &context.app.proof.compared else {
-        context.fact(rows, "snapshot", Role::Quiet, "not compared yet");
+        let words = if context.app.replay { "absent: a file has none" } else { "not compared yet" };
+        context.fact(rows, "snapshot", Role::Quiet, words);
         return;
     };
     let at = format::count(*seq);

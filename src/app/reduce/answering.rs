@@ -12,6 +12,10 @@ use crate::api::tool::CallKey;
 
 /// Opens the answer to a call: an orphan draft opens too, so that its text can be read and copied.
 pub(super) fn open(app: &mut App, key: &CallKey) {
+    if app.replay {
+        app.notify(Level::Info, "nothing can be answered here: this is a file, and no server is asked");
+        return;
+    }
     let tool = app.pending(key).map(|call| call.call.name.clone());
     let Some(tool) = tool.or_else(|| app.answers.get(key).map(|answer| answer.tool.clone())) else {
         app.notify(Level::Info, "this call no longer waits");

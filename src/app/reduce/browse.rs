@@ -150,6 +150,10 @@ fn live(app: &mut App) {
 }
 
 fn read_again(app: &mut App, out: &mut Vec<Effect>) {
+    if app.replay {
+        app.notify(Level::Info, "there is nothing to read again: this is a file, and no server is asked");
+        return;
+    }
     match app.link {
         LinkState::Retrying { .. } | LinkState::Refused { .. } | LinkState::Connecting => {
             app.notify(Level::Info, "connecting now");

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{Answer, App, Level, Reads, TaskList};
+use super::super::{Answer, App, Level, Proof, Reads, TaskList};
 use super::{AUTOSAVE, SAVE_AGAIN};
 use crate::api::event::{Event, EventBody, Problem, ProtocolError};
 use crate::api::run::{RunSnapshot, RunStatus};
@@ -24,7 +24,10 @@ pub(super) fn feed(app: &mut App, update: FeedUpdate) {
                     FeedItem::Event(event) => apply(app, event),
                     FeedItem::Rejected(error) => rejected(app, error),
                     FeedItem::Gap { first, last } => {
-                        app.notify(Level::Error, format!("the server has no events {first} to {last}; going on"));
+                        app.notify(
+                            Level::Error,
+                            format!("{} has no events {first} to {last}; going on", app.source_word()),
+                        );
                         app.run.skip(first, last);
                         // What the gap swallowed, only the server can say.
                         app.reads.run.wanted = true;
@@ -47,6 +50,7 @@ fn begin_anew(app: &mut App, why: &str) {
     app.active_node = None;
     app.tasks = TaskList::default();
     app.reads = Reads::default();
+    app.proof = Proof::default();
     app.notify(Level::Error, format!("{why}. The run is read from its beginning"));
 }
 
@@ -67,7 +71,8 @@ fn link_changed(app: &mut App, link: LinkState) {
         (app.reads.run.failed_at, app.reads.pending.failed_at) = (None, None);
     }
     if let LinkState::Refused { cause, .. } = &link {
-        app.notify(Level::Error, format!("{cause}. r reads the credentials again and reconnects"));
+        let what_to_do = if app.replay { "" } else { ". r reads the credentials again and reconnects" };
+        app.notify(Level::Error, format!("{cause}{what_to_do}"));
     }
     app.note_link(&link);
     app.link = link;

@@ -99,3 +99,14 @@ fn a_run_that_differs_says_so_in_the_first_line() {
     let screen = scene.screen(MONO);
     assert!(screen.lines().next().unwrap().contains("▲ snapshot differs"), "{screen}");
 }
+
+#[test]
+fn a_replay_names_its_file_in_the_place_of_server_and_link() {
+    for (columns, rows) in SIZES {
+        let mut scene = super::scene::busy(columns, rows);
+        scene.app.replay = true;
+        scene.app.identity.server = "events.ndjson".into();
+        scene.link(LinkState::EndOfFile);
+        check(&format!("replay_{columns}x{rows}"), &scene.screen(MONO));
+    }
+}

@@ -135,7 +135,7 @@ fn a_text_of_the_first_console_that_the_second_replaces_goes_to_the_history() {
 fn what_was_typed_into_a_second_console_is_in_a_file_that_quitting_names() {
     let simulate = Simulate::start("20");
     let home = tempfile::tempdir().unwrap();
-    let mut first = follow(&simulate, home.path(), WIDE);
+    let first = follow(&simulate, home.path(), WIDE);
     first.wait_for("Waiting for you 2");
     let mut second = follow(&simulate, home.path(), WIDE);
     second.wait_for("NOT kept on disk");

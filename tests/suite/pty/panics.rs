@@ -64,6 +64,7 @@ fn helper_whose_client_panics() {
         clients: ClientSource::new(|| panic!("{FOREIGN}")),
         state: Err("a test keeps nothing".into()),
         problems: Vec::new(),
+        is_demo: false,
         preferences: Preferences {
             journal: false,
             include_output: true,

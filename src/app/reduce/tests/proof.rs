@@ -86,6 +86,15 @@ fn a_snapshot_from_before_the_last_event_is_no_evidence_and_one_that_fits_all_th
 }
 
 #[test]
+fn a_run_that_is_read_from_its_beginning_has_proved_nothing_yet() {
+    let mut desk = desk();
+    read(&mut desk, "running");
+    desk.act(Action::Feed(FeedUpdate::Items(vec![FeedItem::Duplicates(1)])));
+    desk.act(Action::Feed(FeedUpdate::Restarted { why: "another history".into() }));
+    assert_eq!(desk.app.proof, crate::app::Proof::default());
+}
+
+#[test]
 fn nothing_is_compared_while_history_is_read() {
     let mut desk = desk();
     desk.link(LinkState::CatchingUp { applied: 0 });
@@ -118,4 +127,26 @@ fn what_is_odd_is_noted_with_its_place_and_o_opens_the_list() {
     assert!(matches!(&desk.app.mode, Mode::Page(page) if page.content == PageContent::Stream));
     desk.esc();
     assert_eq!(desk.app.mode, Mode::Browse);
+}
+
+#[test]
+fn a_replay_asks_for_nothing_opens_no_answer_and_its_clock_stands_still() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    desk.app.replay = true;
+    desk.effects.clear();
+    desk.link(LinkState::EndOfFile);
+    let then = desk.app.server_now();
+    desk.wait(60_000);
+    desk.press('r');
+    desk.press('w');
+    desk.enter();
+    assert_eq!(desk.app.mode, Mode::Browse);
+    assert!(desk.said().contains("nothing can be answered here"), "{}", desk.said());
+    desk.link(LinkState::Ended);
+    desk.wait(60_000);
+    assert_eq!(desk.effects, Vec::new());
+    assert_eq!((desk.app.server_now(), desk.app.answers.len()), (then, 0));
+    desk.wait(60_000);
+    assert_eq!(desk.app.next_tick(), None, "nothing moves any more");
 }
