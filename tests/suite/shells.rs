@@ -125,7 +125,9 @@ fn man_prints_the_main_page_and_writes_one_for_each_subcommand() {
     let dir = home.path().join("man1");
     let printed = answer(&["man", "--dir", dir.to_str().unwrap()]);
     let paths: Vec<&str> = printed.lines().collect();
-    assert_eq!(paths.len(), crate::help::commands().len());
+    // What a subcommand has below it stands on its own page.
+    let subcommands = crate::help::commands().into_iter().filter(|words| words.len() < 2);
+    assert_eq!(paths.len(), subcommands.count());
     assert_eq!(fs::read_to_string(paths[0]).unwrap(), answer(&["man"]));
     if is_there("groff") {
         for path in paths {

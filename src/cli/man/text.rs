@@ -58,6 +58,8 @@ const EXAMPLES: &[(&str, &str)] = &[
         concat!("relay-console answer ", run!(), " --call call_1 --output done --yes"),
         "Answer one pending tool call without the console.",
     ),
+    ("relay-console drafts", "What is kept of your answers on this machine, sent and unsent."),
+    ("relay-console drafts purge --ended --older-than 30d", "Remove what has been over for a month; it asks first."),
     (concat!("relay-console watch ", run!(), " --exit-on-wait"), "One line a change, until somebody has to answer."),
     (concat!("relay-console check ", run!()), "Read the whole stream and compare it with the snapshot."),
     ("relay-console replay events.ndjson", "Look at a journal in the console."),
