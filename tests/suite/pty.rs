@@ -6,6 +6,7 @@ mod drafts;
 mod endings;
 mod journal;
 mod keys;
+mod kills;
 mod panics;
 mod replay;
 pub(crate) mod session;

@@ -75,7 +75,6 @@ fn helper_whose_client_panics() {
             prices: indexmap::IndexMap::new(),
         },
         command: vec!["relay-console".into()],
-        is_demo: false,
     };
     std::process::exit(outcome(|| block_on(session.run())).code().into());
 }
