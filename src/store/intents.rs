@@ -324,6 +324,23 @@ impl IntentStore {
         found.into_iter().map(|found| (found.stored().clone(), matches!(found, Found::Driven(_)))).collect()
     }
 
+    /// Removes what was settled long ago from the run's directory `run`; returns whether nothing is left there.
+    pub(super) fn clear_up(run: &Path, now: Timestamp) -> bool {
+        let store = Self { dir: run.join(INTENTS_DIR) };
+        if let Ok(_held) = store.lock() {
+            for found in store.all().0 {
+                if let Found::Free(claim) = found
+                    && claim.stored.is_old(now)
+                {
+                    // One that stays keeps what stands beside it.
+                    let _ = claim.withdraw();
+                }
+            }
+        }
+        let mut left = fs::read_dir(&store.dir).into_iter().flatten();
+        left.all(|entry| entry.is_ok_and(|entry| entry.file_name() == ".lock"))
+    }
+
     /// Removes what is settled; returns how many.
     ///
     /// # Errors

@@ -7,12 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+
 use super::{FILE_NAME, LOCK_NAME, Lock, set_aside_in};
 use crate::store::StateDir;
+use crate::store::intents::{INTENTS_DIR, IntentStore};
 use crate::store::state_dir::DRAFTS_DIR;
-
-/// Where the submissions of a run stand that were begun.
-const INTENTS_DIR: &str = "intents";
 
 /// A journal that nobody has touched for so long goes.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -56,7 +56,7 @@ fn prune_to(own: &StateDir, now: SystemTime, kept_bytes: u64) -> Pruned {
         if untouched <= KEPT_FOR && bytes <= kept_bytes {
             break;
         }
-        if old.dir != own.path() && !is_needed(&old.dir) && remove(&old) {
+        if old.dir != own.path() && !is_needed(&old.dir, now) && remove(&old) {
             bytes -= old.bytes;
             pruned.runs += 1;
             pruned.bytes += old.bytes;
@@ -92,9 +92,10 @@ fn journals_in(dir: PathBuf) -> Option<Kept> {
 }
 
 /// Whether the run has text that was not sent, or a submission whose outcome may be unknown.
-fn is_needed(dir: &Path) -> bool {
+fn is_needed(dir: &Path, now: SystemTime) -> bool {
     let unsent = |name: &String| name != ".lock" && name != "ended";
-    names(&dir.join(DRAFTS_DIR)).iter().any(unsent) || names(&dir.join(INTENTS_DIR)).iter().any(|name| name != ".lock")
+    let Ok(now) = Timestamp::try_from(now) else { return true };
+    names(&dir.join(DRAFTS_DIR)).iter().any(unsent) || !IntentStore::clear_up(dir, now)
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -138,6 +139,7 @@ fn remove(old: &Kept) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::intents::{Begun, IntentRecord, Outcome, Sender};
 
     struct Home {
         home: tempfile::TempDir,
@@ -230,6 +232,34 @@ mod tests {
         fs::remove_dir(run.path().join(INTENTS_DIR).join("ended")).unwrap();
         home.prune(KEPT_BYTES);
         assert!(!run.path().exists());
+    }
+
+    #[test]
+    fn a_submission_that_was_settled_long_ago_keeps_no_journal_and_one_of_unknown_fate_does() {
+        let home = Home::new();
+        for (settled, gone) in [(true, true), (false, false)] {
+            let run = home.run("https://a.example");
+            journal(&run, 100, 90);
+            let request = r#"{"node_id":"n","step":1,"request_id":"550e8400-e29b-41d4-a716-446655440001","results":[{"tool_call":{"id":"c","name":"look"},"output":"1"}]}"#;
+            let long_ago = Timestamp::now() - jiff::SignedDuration::from_hours(2);
+            let record = IntentRecord {
+                request_id: uuid::Uuid::new_v4(),
+                run_id: crate::api::ids::RunId::random(),
+                request: serde_json::from_str(request).unwrap(),
+                after_seq: 1,
+                by: Sender::Console,
+                decided_at: long_ago,
+            };
+            let begun = IntentStore::open(&run).unwrap().begin(&record).unwrap();
+            let Begun::Claimed { claim, .. } = begun else { panic!("{begun:?}") };
+            if settled {
+                claim.settle(vec![Outcome::Accepted], long_ago).unwrap();
+            } else {
+                drop(claim);
+            }
+            home.prune(KEPT_BYTES);
+            assert_eq!(run.path().exists(), !gone);
+        }
     }
 
     #[cfg(unix)]
