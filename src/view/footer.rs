@@ -74,6 +74,13 @@ fn said(app: &App, notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) 
         Level::Good => Sign::Succeeded,
         Level::Error => Sign::Failed,
     };
+    if app.context() == Context::Review {
+        // What is sent, and whether keys count yet, is never covered: the notice keeps to the footer, and `m` has it whole.
+        let mut spans = vec![Span::styled(format!(" {} ", theme.sign(sign)), theme.style(role))];
+        let room = usize::from(area.width).saturating_sub(text::spans_width(&spans) + 1);
+        spans.extend(text::cut(&text::one_line(&notice.text), room, theme.style(role), theme));
+        return pane::row(spans, 0, area, buf);
+    }
     // In an open answer Esc leaves the answer, not the error.
     let leave = if notice.level == Level::Error && app.context() == Context::Browse { "  Esc" } else { "" };
     let columns = usize::from(area.width).saturating_sub(4 + leave.len()).max(2);

@@ -289,6 +289,22 @@ fn the_lines_that_are_typed_into_and_the_pages() {
 }
 
 #[test]
+fn no_notice_covers_what_a_review_shows_nor_whether_its_keys_count() {
+    for (columns, rows) in [(120, 36), (80, 24), (60, 16)] {
+        let mut scene = busy(columns, rows);
+        scene.keys("w").key(KeyCode::Enter).keys("{}").ctrl('s');
+        let before = scene.screen(MONO);
+        assert!(before.contains("Read what is sent"), "{before}");
+        scene.app.notify(Level::Error, "an error of many words ".repeat(20));
+        let after = scene.screen(MONO);
+        let but_the_last =
+            |screen: &str| screen.trim_end().lines().take(usize::from(rows) - 1).collect::<Vec<_>>().join("\n");
+        assert_eq!(but_the_last(&after), but_the_last(&before));
+        assert!(after.contains("an error of many words"), "{after}");
+    }
+}
+
+#[test]
 fn an_answer_in_each_of_its_states() {
     let mut scene = busy(120, 36);
     scene.keys("w").key(KeyCode::Enter);
