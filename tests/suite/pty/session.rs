@@ -191,7 +191,8 @@ impl Session {
 
     /// Stops the terminal, as a link that hangs does, or lets it go on. What is on its way may still be shown.
     pub(crate) fn set_stopped(&self, stopped: bool) {
-        self.shown.0.lock().unwrap().stopped = stopped;
+        // Also where a test has failed while it looked: a panic in a drop would end all tests without a word.
+        self.shown.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).stopped = stopped;
         self.shown.1.notify_all();
     }
 
