@@ -12,10 +12,14 @@ use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use crossterm::terminal;
+use unicode_width::UnicodeWidthChar;
 
 use crate::app::inert;
 use crate::cli::exit::{Exit, Failure};
 use crate::view::{Theme, text};
+
+/// Characters without a column of their own that print with a letter.
+const ACCENTS: usize = 11;
 
 /// How foreign text is shown outside the console.
 pub const PLAIN: Theme = Theme { color: false, ascii: false };
@@ -92,12 +96,15 @@ pub fn json(body: &[u8]) -> Result<(), Failure> {
     if body.ends_with(b"\n") { Ok(()) } else { bytes(b"\n") }
 }
 
-/// JSON in which everything that does not print is written as JSON's own escape: the same value for a program.
+/// JSON in which everything that does not print is written as JSON's own escape: the same value for a program. Of a pile
+/// of accents the beginning prints.
 #[must_use]
 pub fn escaped(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
+    let mut accents = 0;
     for c in json.chars() {
-        if c == '\n' || c == '\t' || inert::mark(c).is_none() {
+        accents = if c.width() == Some(0) { accents + 1 } else { 0 };
+        if matches!(c, '\n' | '\t') || (inert::mark(c).is_none() && accents <= ACCENTS) {
             shown.push(c);
             continue;
         }
@@ -128,6 +135,8 @@ mod tests {
 
     #[test]
     fn escaped_json_prints_and_has_the_same_value() {
+        let pile = format!("\"a{}\"", "\u{301}".repeat(100));
+        assert_eq!(escaped(&pile).matches("\\u0301").count(), 89);
         let json = "{\"a\":\"x\u{202e}y\u{e0041}\u{9b}é\u{7f}\"}";
         let shown = escaped(json);
         assert_eq!(shown, "{\"a\":\"x\\u202ey\\udb40\\udc41\\u009bé\\u007f\"}");

@@ -4,6 +4,7 @@ mod answer;
 mod demo;
 mod drafts;
 mod endings;
+mod hostile;
 mod journal;
 mod keys;
 mod kills;

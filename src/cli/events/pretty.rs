@@ -116,7 +116,7 @@ fn is_mark(kind: &DeltaKind) -> bool {
 
 /// Time, seq, type and node.
 fn head(event: &Event) -> String {
-    let node = event.body.node_id().map_or("-", NodeId::as_str);
+    let node = stream::gist(event.body.node_id().map_or("-", NodeId::as_str));
     let name = stream::gist(event.body.type_name());
     format!("{}  {:>6}  {name:<TYPE$}  {node}", event.ts.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"), event.seq)
 }
