@@ -42,6 +42,7 @@ pub use unix::Signals;
 mod unix {
     use std::io;
 
+    use futures_util::FutureExt;
     use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
     use super::Signal;
@@ -90,7 +91,11 @@ mod unix {
                 Some(()) = self.terminate.recv() => Signal::Terminate,
                 Some(()) = self.quit.recv() => Signal::Quit,
                 Some(()) = self.interrupt.recv() => Signal::Interrupt,
-                Some(()) = self.suspend.recv() => Signal::Suspend,
+                // Told to stop and then to go on, before either was heard: to stop now would be to stop for ever.
+                Some(()) = self.suspend.recv() => match self.proceed.recv().now_or_never() {
+                    Some(Some(())) => Signal::Continue,
+                    _ => Signal::Suspend,
+                },
                 Some(()) = self.proceed.recv() => Signal::Continue,
                 else => std::future::pending().await,
             }
@@ -154,6 +159,11 @@ mod tests {
             let heard = tokio::time::timeout(Duration::from_secs(10), signals.next()).await.unwrap();
             assert_eq!(heard, expected);
         }
+        // In one test with the others: a signal is the whole process's.
+        kill_process(getpid(), rustix::process::Signal::TSTP).unwrap();
+        kill_process(getpid(), rustix::process::Signal::CONT).unwrap();
+        let heard = tokio::time::timeout(Duration::from_secs(10), signals.next()).await.unwrap();
+        assert_eq!(heard, Signal::Continue, "it goes on at once, and nobody would tell it to again");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod replay;
 pub(crate) mod session;
 pub(crate) mod simulate;
 mod stopped;
+mod storm;
 
 /// A size at which the panes stand side by side.
 const WIDE: (u16, u16) = (120, 36);

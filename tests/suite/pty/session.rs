@@ -235,6 +235,11 @@ impl Session {
         self.master.resize(size(columns, rows)).unwrap();
     }
 
+    /// Says that the window has no size at all; what it shows stays as it is.
+    pub(crate) fn resize_to_nothing(&mut self) {
+        self.master.resize(size(0, 0)).unwrap();
+    }
+
     /// The program's process id.
     pub(crate) fn process_id(&self) -> u32 {
         self.child.process_id().unwrap()
