@@ -21,6 +21,7 @@ mod program;
 mod pty;
 mod raw_server;
 mod readme;
+mod secrets;
 mod settings;
 mod shells;
 mod simulator;

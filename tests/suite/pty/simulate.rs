@@ -15,8 +15,14 @@ pub(crate) struct Simulate {
 
 impl Simulate {
     pub(crate) fn start(speed: &str) -> Self {
+        Self::start_with(speed, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(speed: &str, more: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_relay-console"))
             .args(["simulate", "--listen", "127.0.0.1:0", "--speed", speed])
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
