@@ -11,7 +11,8 @@
 //! | `backoff` | how long to wait after a failure; pure |
 //! | `source` | where a run is read from |
 //! | `follow` | from one connection to the next: refused, retrying, ended |
-//! | `session` | one connection: snapshot, history, live stream, probe |
+//! | `session` | one connection: snapshot, history, live stream |
+//! | `probe` | a second request: has the stream missed something? |
 //! | `outbox` | what is on its way to the receiver, in bounded batches |
 //! | [`replay`] | a file in the place of a server |
 //! | `file` | the lines of a file in order |
@@ -26,6 +27,7 @@ mod file;
 mod follow;
 mod journal;
 mod outbox;
+mod probe;
 mod record;
 pub mod replay;
 mod scribe;

@@ -7,9 +7,6 @@
 //! Rule: every future here may be dropped at any await (the operator's "now" does so); what was taken from a stream
 //! is in the sequence and the outbox by then, or was not taken.
 
-use std::collections::BTreeSet;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,17 +16,16 @@ use tokio::time::Instant;
 
 use super::follow::{End, Follower};
 use super::outbox::Closed;
+use super::probe::Probe;
 use super::sequence::{Effect, REREADS};
 use super::source::Source;
 use super::{FeedUpdate, LinkState};
 use crate::api::client::{EventsQuery, Reply, StreamItem};
 use crate::api::error::{Class, Error, StreamError};
-use crate::api::event::ProtocolError;
-use crate::api::ids::RunId;
 use crate::api::run::RunSnapshot;
 
 /// A history that is quiet for so long without ending comes from a server that keeps it open.
-const HISTORY_QUIET: Duration = Duration::from_secs(5);
+pub(super) const HISTORY_QUIET: Duration = Duration::from_secs(5);
 
 /// A stream that says for so many idle timeouts only that it is alive is probed: a server may have lost what it should
 /// say and not the clock that keeps the connection.
@@ -39,51 +35,39 @@ const ONLY_ALIVE: u32 = 4;
 const LAST_READS: u32 = 3;
 
 /// The most that one answer can be asked for (`wire/README.md`, "Endpoints").
-const PAGE: u32 = 10_000;
-
-/// What a probe has found.
-enum Probed {
-    /// The server has this event, which the stream had not brought when the probe was made.
-    More(u64),
-    /// The stream has missed nothing.
-    Nothing(Option<Box<Reply<RunSnapshot>>>),
-    /// The server does not answer, or refuses.
-    Failed(End),
-}
-
-type Probe = Pin<Box<dyn Future<Output = Probed> + Send>>;
+pub(super) const PAGE: u32 = 10_000;
 
 /// Which of the two streams of a connection is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     History,
     Live,
 }
 
 /// Reading one stream: what the link's state depends on.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the stream")]
-struct Reading {
-    phase: Phase,
+pub(super) struct Reading {
+    pub(super) phase: Phase,
     /// Events applied on this connection, for `CatchingUp`.
-    applied: u64,
+    pub(super) applied: u64,
     /// When an event came last, or the stream was opened.
-    event_at: Instant,
+    pub(super) event_at: Instant,
     /// The last sign of life, on both clocks.
-    sign: Instant,
-    sign_at: Timestamp,
-    probe: Option<Probe>,
+    pub(super) sign: Instant,
+    pub(super) sign_at: Timestamp,
+    pub(super) probe: Option<Probe>,
     /// Whether the probe was asked for: bytes that were on their way already prove nothing then.
-    doubted: bool,
+    pub(super) doubted: bool,
     /// Whether the probe is made although nothing is wrong: its failure says nothing of the stream.
-    only_alive: bool,
+    pub(super) only_alive: bool,
     /// Whether a line has begun and not ended: a probe that meets the same one knows that nothing is missed yet.
-    within_a_line: bool,
+    pub(super) within_a_line: bool,
     /// Whether the snapshot says that the run has ended: a quiet history has no more then.
-    terminal: bool,
+    pub(super) terminal: bool,
 }
 
 impl Reading {
-    fn new(phase: Phase, applied: u64) -> Self {
+    pub(super) fn new(phase: Phase, applied: u64) -> Self {
         Self {
             phase,
             applied,
@@ -98,7 +82,7 @@ impl Reading {
         }
     }
 
-    fn alive(&mut self) {
+    pub(super) fn alive(&mut self) {
         self.sign = Instant::now();
         self.sign_at = Timestamp::now();
         if !self.doubted {
@@ -198,7 +182,7 @@ impl<S: Source> Follower<S> {
         }
     }
 
-    fn query(&self, wait: bool) -> EventsQuery {
+    pub(super) fn query(&self, wait: bool) -> EventsQuery {
         let limit = self.left.map_or(0, |left| u32::try_from(left).unwrap_or(u32::MAX).min(PAGE));
         EventsQuery { after_seq: self.ask_after(), limit, wait, include_output: self.config.include_output }
     }
@@ -208,7 +192,7 @@ impl<S: Source> Follower<S> {
         query.limit > 0 && self.sequence.last() - query.after_seq >= u64::from(query.limit)
     }
 
-    async fn deliver(&mut self, reply: Reply<RunSnapshot>) -> Result<(), Closed> {
+    pub(super) async fn deliver(&mut self, reply: Reply<RunSnapshot>) -> Result<(), Closed> {
         let snapshot = Box::new(reply.value);
         self.outbox.send(FeedUpdate::Snapshot { snapshot, server_date: reply.date }).await
     }
@@ -402,57 +386,11 @@ impl<S: Source> Follower<S> {
         self.start_probe(reading);
         Ok(())
     }
-
-    fn start_probe(&self, reading: &mut Reading) {
-        let patience = self.config.idle_timeout;
-        let (run_id, quiet) = (self.sequence.run_id(), HISTORY_QUIET.min(patience / 2));
-        let claims = self.sequence.claims().clone();
-        let limit = u32::try_from(claims.len()).unwrap_or(PAGE).saturating_add(1).min(PAGE);
-        let query = EventsQuery { limit, include_output: false, ..self.query(false) };
-        let known = Known { claims, within_a_line: reading.within_a_line };
-        let probe = probe(Arc::clone(&self.source), run_id, query, known, quiet);
-        reading.probe = Some(Box::pin(async move {
-            tokio::time::timeout(patience, probe).await.unwrap_or_else(|_| {
-                let cause = format!("no sign of life, and no answer to a probe within {} s", patience.as_secs());
-                Probed::Failed(End::unavailable(cause))
-            })
-        }));
-    }
-
-    async fn probed(&mut self, probed: Option<Probed>, reading: &mut Reading) -> Result<(), End> {
-        reading.probe = None;
-        reading.doubted = false;
-        reading.event_at = Instant::now();
-        match probed {
-            Some(Probed::Failed(_)) if std::mem::take(&mut reading.only_alive) => Ok(()),
-            Some(Probed::More(seq)) if seq > self.sequence.last() => Err(End::Reopen),
-            Some(Probed::More(_)) => {
-                // The stream was only late.
-                reading.only_alive = false;
-                reading.alive();
-                Ok(self.outbox.link(LinkState::Live).await?)
-            }
-            Some(Probed::Failed(end)) => Err(end),
-            Some(Probed::Nothing(snapshot)) => {
-                if let Some(snapshot) = snapshot {
-                    let terminal = snapshot.value.status.is_terminal();
-                    self.deliver(*snapshot).await?;
-                    if terminal {
-                        return Err(End::Reopen);
-                    }
-                }
-                reading.only_alive = false;
-                reading.alive();
-                Ok(self.outbox.link(LinkState::Live).await?)
-            }
-            None => Ok(()),
-        }
-    }
 }
 
 /// The snapshot; `None` where the server answers with what is none, or cannot make it (500). The events tell the run
 /// without it, and what cannot be read is told where it is looked at.
-fn readable(answer: Result<Reply<RunSnapshot>, Error>) -> Result<Option<Reply<RunSnapshot>>, Error> {
+pub(super) fn readable(answer: Result<Reply<RunSnapshot>, Error>) -> Result<Option<Reply<RunSnapshot>>, Error> {
     match answer {
         Ok(snapshot) => Ok(Some(snapshot)),
         Err(error) if error.class() == Class::Protocol || error.status() == Some(500) => {
@@ -461,43 +399,4 @@ fn readable(answer: Result<Reply<RunSnapshot>, Error>) -> Result<Option<Reply<Ru
         }
         Err(error) => Err(error),
     }
-}
-
-/// What is no news to a probe.
-struct Known {
-    /// Seqs that lines have claimed already.
-    claims: BTreeSet<u64>,
-    /// Whether the stream is within a line that has not ended.
-    within_a_line: bool,
-}
-
-/// Asks with a second request whether the stream has missed something.
-async fn probe<S: Source>(source: Arc<S>, run_id: RunId, query: EventsQuery, known: Known, quiet: Duration) -> Probed {
-    let is_news = |seq: u64| seq > query.after_seq && !known.claims.contains(&seq);
-    let look = async {
-        let mut stream = source.events(query).await?;
-        // A server that keeps the answer open has nothing either. A keepalive says nothing of that, as an event may
-        // stand behind it, and does not put off the end, as they may come for ever.
-        let mut quiet_at = Instant::now() + quiet;
-        while let Ok(Some(item)) = tokio::time::timeout_at(quiet_at, stream.next()).await {
-            if !matches!(item, Ok(StreamItem::Keepalive)) {
-                quiet_at = Instant::now() + quiet;
-            }
-            match item {
-                Ok(StreamItem::Event { event, .. }) if is_news(event.seq) && event.run_id == run_id => {
-                    return Ok(Probed::More(event.seq));
-                }
-                Err(StreamError::Protocol(ProtocolError { seq: Some(seq), .. })) if is_news(seq) => {
-                    return Ok(Probed::More(seq));
-                }
-                Err(StreamError::Transport(error)) => return Err(Error::Transport(error)),
-                // Opening the stream again would begin the same long line again.
-                Ok(StreamItem::Partial) if known.within_a_line => break,
-                _ => {}
-            }
-        }
-        drop(stream);
-        readable(source.snapshot().await).map(|snapshot| Probed::Nothing(snapshot.map(Box::new)))
-    };
-    look.await.unwrap_or_else(|error: Error| Probed::Failed(error.into()))
 }
