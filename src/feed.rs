@@ -253,5 +253,11 @@ pub enum LinkState {
     },
 }
 
+/// A range of seqs in words: `event 5`, `events 5 to 7`.
+#[must_use]
+pub fn events_named(first: u64, last: u64) -> String {
+    if first == last { format!("event {first}") } else { format!("events {first} to {last}") }
+}
+
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,9 @@ use std::io::Read;
 
 use bytes::Bytes;
 
-use super::FeedItem;
 use super::outbox::{BYTES, ITEMS};
 use super::sequence::Sequence;
+use super::{FeedItem, events_named};
 use crate::api::event::{Decoded, ProtocolError, decode};
 use crate::api::ndjson::Line;
 use crate::store::journal::{FileLine, Lines};
@@ -133,7 +133,7 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
                     return Err(format!("it belongs to run {}", event.run_id));
                 }
                 if let Some((first, last)) = self.read.sequence.missing(event.seq).filter(|_| own && !found.marked) {
-                    return Err(format!("events {first} to {last} are missing before it"));
+                    return Err(format!("{} missing before it", events_named(first, last)));
                 }
                 if own {
                     // The mark says that the server had not more, and that the event was believed.

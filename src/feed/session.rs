@@ -19,7 +19,7 @@ use super::outbox::Closed;
 use super::probe::Probe;
 use super::sequence::{Effect, REREADS};
 use super::source::Source;
-use super::{FeedUpdate, LinkState};
+use super::{FeedUpdate, LinkState, events_named};
 use crate::api::client::{EventsQuery, Reply, StreamItem};
 use crate::api::error::{Class, Error, StreamError};
 use crate::api::run::RunSnapshot;
@@ -359,7 +359,7 @@ impl<S: Source> Follower<S> {
         match effect {
             Effect::New | Effect::Nothing => Ok(()),
             Effect::Reread { first, last, attempt } => {
-                let cause = format!("events {first} to {last} are missing; reading them again ({attempt})");
+                let cause = format!("{} missing; reading again ({attempt})", events_named(first, last));
                 Err(End::Failed { cause, class: None, retry_after: None })
             }
         }

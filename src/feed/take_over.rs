@@ -21,7 +21,7 @@ use super::scribe::{Scribe, write_blocking};
 use super::sequence::{Effect, REREADS, Sequence};
 use super::source::Source;
 use super::tail::{Screened, Tail};
-use super::{FeedUpdate, Signals};
+use super::{FeedUpdate, Signals, events_named};
 use crate::api::client::{EventsQuery, StreamItem};
 use crate::api::error::StreamError;
 use crate::api::ids::RunId;
@@ -188,9 +188,8 @@ impl<S: Source> Hole<S> {
             }
         }
         let (first, last) = (self.order.last() + 1, self.until);
-        Err(format!(
-            "the server does not send events {first} to {last} again, which the console before has not written"
-        ))
+        let range = events_named(first, last);
+        Err(format!("the server does not send {range} again, which the console before has not written"))
     }
 
     /// One request: what it brings is written. `Err` where the disk refuses; trouble with the server is no more than an

@@ -8,7 +8,7 @@ use crate::api::event::{Event, EventBody, Problem, ProtocolError};
 use crate::api::run::{RunSnapshot, RunStatus};
 use crate::api::task::RunTasks;
 use crate::api::tool::{CallKey, PendingTools};
-use crate::feed::{FeedItem, FeedUpdate, LinkState};
+use crate::feed::{FeedItem, FeedUpdate, LinkState, events_named};
 use crate::store::Draft;
 
 pub(super) fn feed(app: &mut App, update: FeedUpdate) {
@@ -26,7 +26,7 @@ pub(super) fn feed(app: &mut App, update: FeedUpdate) {
                     FeedItem::Gap { first, last } => {
                         app.notify(
                             Level::Error,
-                            format!("{} has no events {first} to {last}; going on", app.source_word()),
+                            format!("{} has no {}; going on", app.source_word(), events_named(first, last)),
                         );
                         app.run.skip(first, last);
                         // What the gap swallowed, only the server can say.

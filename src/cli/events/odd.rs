@@ -5,6 +5,7 @@
 use crate::api::event::ProtocolError;
 use crate::cli::output::report;
 use crate::cli::stream;
+use crate::feed::events_named;
 use crate::view::format::plural;
 
 /// How many notes are made one by one.
@@ -25,7 +26,7 @@ impl Odd {
     pub(super) fn gap(&mut self, first: u64, last: u64) {
         self.gaps += 1;
         self.missing = self.missing.saturating_add(last.saturating_sub(first).saturating_add(1));
-        self.note(&format!("the server has no events {first} to {last}; going on"));
+        self.note(&format!("the server has no {}; going on", events_named(first, last)));
     }
 
     pub(super) fn rejected(&mut self, error: &ProtocolError) {

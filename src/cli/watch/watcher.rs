@@ -31,7 +31,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::remote::Remote;
 use crate::cli::stream::{FEED_CHANNEL, Lines, Link, Patience};
 use crate::cli::{output, stream};
-use crate::feed::{Feed, FeedConfig, FeedItem, FeedUpdate, LinkState};
+use crate::feed::{Feed, FeedConfig, FeedItem, FeedUpdate, LinkState, events_named};
 use crate::run::{PendingCall, Run};
 use crate::view::format::plural;
 
@@ -173,7 +173,7 @@ impl<'a> Watcher<'a> {
             }
             FeedItem::Gap { first, last } => {
                 self.run.skip(first, last);
-                self.problem(format!("the server has no events {first} to {last}"))?;
+                self.problem(format!("the server has no {}", events_named(first, last)))?;
             }
             FeedItem::Duplicates(count) => self.run.counts.duplicates += count,
         }

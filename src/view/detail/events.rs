@@ -18,6 +18,7 @@ use super::super::{format, pane, text};
 use super::Context;
 use crate::api::event::{Event, EventBody};
 use crate::app::{Pane as Focus, layout};
+use crate::feed::events_named;
 use crate::run::history::Entry;
 
 /// Draws the list; returns its rows, and where the selection stands in words.
@@ -78,7 +79,7 @@ fn row(context: &Context<'_>, entry: &Entry, selected: bool, widths: (usize, usi
         }
         Entry::Rejected(error) => (String::new(), Role::Bad, error.to_string()),
         Entry::Gap { first, last } => {
-            let words = format!("events {first} to {last}: the server does not have them");
+            let words = format!("{}: not on the server", events_named(*first, *last));
             (String::new(), Role::Bad, words)
         }
     };
