@@ -65,7 +65,8 @@ impl Inert {
         let cluster = bare.as_ref();
         let width = columns_of(cluster);
         let long = cluster.chars().nth(CLUSTER).is_some();
-        if !long && (1..=WIDEST).contains(&width) && !cluster.chars().any(|c| inert::mark(c).is_some()) {
+        let is_sound = !long && (1..=WIDEST).contains(&width) && hanging(cluster) == 0;
+        if is_sound && !cluster.chars().any(|c| inert::mark(c).is_some()) {
             self.push(cluster, width, false);
             return;
         }
@@ -88,6 +89,8 @@ impl Inert {
     /// would be drawn on whatever stands before it.
     fn push_stretch(&mut self, stretch: &str, theme: Theme) {
         for cluster in stretch.graphemes(true) {
+            let (alone, cluster) = cluster.split_at(hanging(cluster));
+            alone.chars().for_each(|c| self.push_mark(c, theme));
             match columns_of(cluster) {
                 width @ 1..=WIDEST => self.push(cluster, width, false),
                 _ => cluster.chars().for_each(|c| self.push_mark(c, theme)),
@@ -197,6 +200,12 @@ pub(super) fn bounded(cluster: &str) -> Option<String> {
     }
     let shown: String = cluster.chars().filter(is_harmless).take(CLUSTER).collect();
     Some(if shown.is_empty() { " ".to_owned() } else { shown })
+}
+
+/// The bytes of the accents at the beginning of a cluster, where no letter carries them: they would be drawn on whatever
+/// stands before, also where something wider follows.
+fn hanging(cluster: &str) -> usize {
+    cluster.char_indices().find(|(_, c)| columns_of(c.encode_utf8(&mut [0; 4])) > 0).map_or(0, |(at, _)| at)
 }
 
 /// The columns that ratatui gives a grapheme cluster.

@@ -128,3 +128,12 @@ fn a_pile_of_accents_is_bounded() {
     let pile = format!("a{}", "\u{301}".repeat(5_000));
     assert!(content(&inert(&pile, Style::new(), THEMES[0])).len() < 100);
 }
+
+#[test]
+fn accents_without_a_letter_are_marked_also_where_something_wider_belongs_to_them() {
+    let theme = THEMES[0];
+    let shown = |text: &str| content(&inert(text, Style::new(), theme));
+    assert_eq!(shown("\u{301}ﾞ"), "¿ﾞ");
+    assert_eq!(shown("\u{301}\u{301}ﾞ\u{301}x"), "¿¿ﾞ\u{301}x");
+    assert_eq!(shown("e\u{301}"), "e\u{301}");
+}
