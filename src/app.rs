@@ -12,7 +12,7 @@
 //! | [`detail`] | what the detail pane shows, and where it stands |
 //! | [`mode`], [`notice`] | what is open over the panes; what was said to the operator |
 //! | [`folding`] | the items of a fan-out behind its row |
-//! | [`proof`] | whether the stream agrees with the server's snapshot, and what was odd about it |
+//! | [`stream_check`] | whether the stream agrees with the server's snapshot, and what was odd about it |
 //! | [`related`] | the parent run and the child runs, and how to follow them |
 //! | [`tasks`] | the run's task list |
 //! | [`layout`] | where each region stands |
@@ -32,11 +32,11 @@ pub mod keys;
 pub mod layout;
 pub mod mode;
 pub mod notice;
-pub mod proof;
+mod placeholders;
 pub mod reduce;
 pub mod related;
 pub mod shell;
-mod stand_ins;
+pub mod stream_check;
 pub mod tasks;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -58,9 +58,9 @@ pub use keys::Context;
 pub use layout::Layout;
 pub use mode::{Answering, Mode, Page, PageContent, REVIEW_GUARD, Review, Side};
 pub use notice::{Level, NOTICE_TIME, Notice};
-pub use proof::{Compared, Proof};
 pub use reduce::reduce;
 pub use related::RelatedRun;
+pub use stream_check::{Compared, StreamCheck};
 pub use tasks::TaskList;
 
 use crate::api::ids::{NodeId, RunId};
@@ -102,7 +102,7 @@ pub struct App {
     /// The link to the server.
     pub link: LinkState,
     /// What the stream has proved, and what was odd about it.
-    pub proof: Proof,
+    pub stream_check: StreamCheck,
     /// How far the server's clock is ahead of this one.
     pub clock_ahead: SignedDuration,
     /// The pane that keys go to.
@@ -220,7 +220,7 @@ impl App {
             size,
             window_focus: None,
             link: LinkState::Connecting,
-            proof: Proof::default(),
+            stream_check: StreamCheck::default(),
             clock_ahead: SignedDuration::ZERO,
             focus: Pane::Nodes,
             mode: Mode::Browse,

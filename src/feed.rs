@@ -18,24 +18,24 @@
 //! | `file` | the lines of a file in order |
 //! | `journal` | what is read from the journal on disk, and what goes into it |
 //! | `tail` | whether the journal's last line is still the server's; pure |
-//! | `record` | how lines stand in a journal; pure |
-//! | `scribe` | the task that writes |
+//! | `journal_format` | how lines stand in a journal; pure |
+//! | `write_behind` | the task that writes |
 //! | `take_over` | becoming the one who writes |
 
 mod backoff;
 mod file;
 mod follow;
 mod journal;
+mod journal_format;
 mod outbox;
 mod probe;
-mod record;
 pub mod replay;
-mod scribe;
 pub mod sequence;
 mod session;
 mod source;
 mod tail;
 mod take_over;
+mod write_behind;
 
 use std::sync::Arc;
 use std::time::Duration;

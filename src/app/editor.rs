@@ -8,7 +8,7 @@ use std::fmt;
 
 use tui_textarea::{CursorMove, TextArea, WrapMode};
 
-use super::stand_ins::StandIns;
+use super::placeholders::Placeholders;
 
 /// The most that is edited in place, in bytes: each edit rebuilds the wrapped lines of the whole text.
 pub const MAX_BYTES: usize = 512 * 1024;
@@ -20,7 +20,7 @@ const UNDO_DEPTH: usize = 10_000;
 #[derive(Clone)]
 pub struct Editor {
     area: TextArea<'static>,
-    stand_ins: StandIns,
+    placeholders: Placeholders,
     bytes: usize,
 }
 
@@ -29,9 +29,9 @@ impl Editor {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let text = normalise(text);
-        let mut stand_ins = StandIns::default();
+        let mut placeholders = Placeholders::default();
         // Nothing stands in for anything yet, so there is a place for everything.
-        let shown = stand_ins.stand_in(&text).unwrap_or_default();
+        let shown = placeholders.encode(&text).unwrap_or_default();
         let mut area = TextArea::new(shown.split('\n').map(str::to_owned).collect());
         area.set_wrap_mode(WrapMode::Glyph);
         area.set_max_histories(UNDO_DEPTH);
@@ -40,13 +40,13 @@ impl Editor {
         area.set_cursor_line_style(ratatui::style::Style::new());
         area.move_cursor(CursorMove::Bottom);
         area.move_cursor(CursorMove::End);
-        Self { bytes: text.len(), area, stand_ins }
+        Self { bytes: text.len(), area, placeholders }
     }
 
     /// The text.
     #[must_use]
     pub fn text(&self) -> String {
-        self.stand_ins.text(&self.area.lines().join("\n"))
+        self.placeholders.text(&self.area.lines().join("\n"))
     }
 
     /// The text's length in bytes.
@@ -58,7 +58,7 @@ impl Editor {
     /// The hidden character that a character of the text area stands for, where it stands for one.
     #[must_use]
     pub fn hidden(&self, c: char) -> Option<char> {
-        self.stand_ins.original(c)
+        self.placeholders.original(c)
     }
 
     /// The text area, for drawing; hidden characters stand in it as others ([`Editor::hidden`]).
@@ -87,7 +87,7 @@ impl Editor {
         if self.bytes + text.len() > MAX_BYTES {
             return false;
         }
-        let Some(shown) = self.stand_ins.stand_in(&text) else { return false };
+        let Some(shown) = self.placeholders.encode(&text) else { return false };
         match shown.as_str() {
             "\n" => self.area.insert_newline(),
             text => {
@@ -109,7 +109,7 @@ impl Editor {
         if text.len() > MAX_BYTES {
             return false;
         }
-        let Some(shown) = self.stand_ins.stand_in(&text) else { return false };
+        let Some(shown) = self.placeholders.encode(&text) else { return false };
         self.area.select_all();
         if shown.is_empty() {
             self.area.cut();
@@ -149,7 +149,7 @@ impl Editor {
 
     fn count(&mut self) {
         let lines = self.area.lines();
-        let bytes = lines.iter().map(|line| self.stand_ins.bytes(line)).sum::<usize>();
+        let bytes = lines.iter().map(|line| self.placeholders.bytes(line)).sum::<usize>();
         self.bytes = bytes + lines.len().saturating_sub(1);
     }
 }

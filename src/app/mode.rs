@@ -71,7 +71,7 @@ pub enum PageContent {
         line: String,
     },
     /// A draft whose call no longer waits, beside what became of the call.
-    Fate {
+    Orphan {
         /// The call.
         key: CallKey,
     },

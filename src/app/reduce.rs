@@ -6,9 +6,9 @@
 
 mod answering;
 pub(crate) mod browse;
-mod fate;
 mod incoming;
 mod intents;
+mod orphans;
 mod page;
 mod sending;
 mod settle;
@@ -53,7 +53,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::LookedUp(told) => intents::looked_up(app, told, out),
         Action::LookUpDone => app.reads.intents.in_flight = false,
         Action::RecordTried(result) => sending::record_tried(app, result.err()),
-        Action::CallsFound { keys, result } => fate::calls_found(app, keys, result),
+        Action::CallsFound { keys, result } => orphans::calls_found(app, keys, result),
         Action::DraftsLoaded { drafts, problems } => incoming::drafts_loaded(app, drafts, problems),
         Action::DraftsTakenOver { drafts, problems } => incoming::drafts_taken_over(app, drafts, problems),
         Action::DraftSaved { key, result } => incoming::draft_saved(app, &key, result),

@@ -1,7 +1,7 @@
 //! The feed's journal: what is read from it at the start, what goes into it, and when it is begun anew.
 //!
 //! Owns the order of things: read what is there and give it out, let the server prove its last line ([`Tail`]), write
-//! what is given out from then on ([`Scribe`]). A console that finds another one writing follows without, and takes over
+//! what is given out from then on ([`WriteBehind`]). A console that finds another one writing follows without, and takes over
 //! when that one is gone ([`take_over`](super::take_over)).
 //!
 //! Rules: the run is followed whatever the disk does; nothing here waits for the disk on the feed's task but for a place
@@ -13,16 +13,16 @@ use super::file::{FileRead, Stop, Trust};
 use super::follow::{End, Follower};
 use super::outbox::Closed;
 use super::replay::read_and_send;
-use super::scribe::{PATIENCE, Scribe, off_the_loop};
 use super::sequence::{REREADS, Sequence};
 use super::source::Source;
 use super::tail::{Screened, Tail};
 use super::take_over::Watch;
+use super::write_behind::{PATIENCE, WriteBehind, off_the_loop};
 use super::{FeedUpdate, LinkState};
 use crate::api::client::StreamItem;
 use crate::api::error::StreamError;
 use crate::store;
-use crate::store::journal::{Lines, Lock, Pen};
+use crate::store::journal::{Lines, Lock, Writer};
 
 /// The journal of a feed that has one.
 #[derive(Debug)]
@@ -31,14 +31,14 @@ pub(super) struct Journal {
     /// Its last line, until the server has shown it again.
     pub(super) tail: Option<Tail>,
     /// Writes; `None` where another console does, or nobody can.
-    pub(super) scribe: Option<Scribe>,
+    pub(super) write_behind: Option<WriteBehind>,
     /// Looks whether the console that writes is gone.
     pub(super) watch: Option<Watch>,
 }
 
 impl Journal {
     pub(super) fn new(place: store::journal::Journal) -> Self {
-        Self { place, tail: None, scribe: None, watch: None }
+        Self { place, tail: None, write_behind: None, watch: None }
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn mend(
     lock: Lock,
     read: &Result<(u64, Stop), String>,
     at: Timestamp,
-) -> (Result<Pen, String>, Option<String>) {
+) -> (Result<Writer, String>, Option<String>) {
     let aside = |lock: &Lock, end: u64| {
         let result = if end == 0 { place.set_aside(lock, at) } else { place.set_aside_behind(lock, end, at) };
         result.map_err(|error| error.to_string())
@@ -92,7 +92,7 @@ pub(super) fn mend(
             Err(why) => return (Err(format!("{name} {wrong}, and cannot be set aside: {why}")), None),
         }
     }
-    (place.pen(lock, end).map_err(|error| error.to_string()), said)
+    (place.writer(lock, end).map_err(|error| error.to_string()), said)
 }
 
 impl<S: Source> Follower<S> {
@@ -127,13 +127,13 @@ impl<S: Source> Follower<S> {
         match lock {
             Ok(Some(lock)) => {
                 let mended = tokio::task::spawn_blocking(move || mend(&place, lock, &read, Timestamp::now())).await;
-                let (pen, said) = mended.unwrap_or_else(|error| (Err(error.to_string()), None));
+                let (writer, said) = mended.unwrap_or_else(|error| (Err(error.to_string()), None));
                 if let Some(said) = said {
                     let said = format!("{said}. What it does not hold is read from the server");
                     self.outbox.send(FeedUpdate::Journal(said)).await?;
                 }
-                match pen {
-                    Ok(pen) => self.write_with(pen),
+                match writer {
+                    Ok(writer) => self.write_with(writer),
                     Err(why) => self.no_journal(&why).await?,
                 }
                 Ok(())
@@ -160,9 +160,9 @@ impl<S: Source> Follower<S> {
         (read.end, read.stop)
     }
 
-    pub(super) fn write_with(&mut self, pen: Pen) {
+    pub(super) fn write_with(&mut self, writer: Writer) {
         if let Some(journal) = &mut self.journal {
-            journal.scribe = Some(Scribe::start(pen, self.outbox.listener()));
+            journal.write_behind = Some(WriteBehind::start(writer, self.outbox.listener()));
         }
     }
 
@@ -178,14 +178,14 @@ impl<S: Source> Follower<S> {
             return;
         }
         // The record is taken only when there is a place for it: this wait may be given up.
-        if let Some(scribe) = self.journal.as_ref().and_then(|journal| journal.scribe.as_ref())
-            && let Some(place) = scribe.place().await
+        if let Some(write_behind) = self.journal.as_ref().and_then(|journal| journal.write_behind.as_ref())
+            && let Some(place) = write_behind.place().await
         {
             return place.send(self.sequence.take_record());
         }
         drop(self.sequence.take_record());
-        if let Some(scribe) = self.journal.as_mut().and_then(|journal| journal.scribe.take())
-            && !scribe.has_failed()
+        if let Some(write_behind) = self.journal.as_mut().and_then(|journal| journal.write_behind.take())
+            && !write_behind.has_failed()
         {
             // A failure has been said already. A receiver that is gone is noticed elsewhere.
             let _ = self.no_journal("too much has come while a hole in it was closed").await;
@@ -195,8 +195,8 @@ impl<S: Source> Follower<S> {
     /// Writes what is still to be written.
     pub(super) async fn close_journal(&mut self) {
         self.record().await;
-        if let Some(scribe) = self.journal.as_mut().and_then(|journal| journal.scribe.take()) {
-            scribe.finish().await;
+        if let Some(write_behind) = self.journal.as_mut().and_then(|journal| journal.write_behind.take()) {
+            write_behind.finish().await;
         }
     }
 
@@ -255,14 +255,14 @@ impl<S: Source> Follower<S> {
         self.sequence.record_after(Some(0));
         journal.tail = None;
         let mut said = None;
-        if let Some(scribe) = journal.scribe.take()
-            && let Some(pen) = scribe.finish().await
+        if let Some(write_behind) = journal.write_behind.take()
+            && let Some(writer) = write_behind.finish().await
         {
             let place = journal.place.clone();
-            match off_the_loop(PATIENCE, move || begin_anew(&place, pen.into_lock())).await.and_then(|begun| begun) {
-                Ok((pen, aside)) => {
+            match off_the_loop(PATIENCE, move || begin_anew(&place, writer.into_lock())).await.and_then(|begun| begun) {
+                Ok((writer, aside)) => {
                     said = aside;
-                    self.write_with(pen);
+                    self.write_with(writer);
                 }
                 Err(why) => self.no_journal(&why).await?,
             }
@@ -273,10 +273,10 @@ impl<S: Source> Follower<S> {
 }
 
 /// Sets the journal aside and opens an empty one. Blocks.
-pub(super) fn begin_anew(place: &store::journal::Journal, lock: Lock) -> Result<(Pen, Option<String>), String> {
+pub(super) fn begin_anew(place: &store::journal::Journal, lock: Lock) -> Result<(Writer, Option<String>), String> {
     let aside = place.set_aside(&lock, Timestamp::now()).map_err(|error| error.to_string())?;
-    let pen = place.pen(lock, 0).map_err(|error| error.to_string())?;
-    Ok((pen, aside.map(|aside| aside.display().to_string())))
+    let writer = place.writer(lock, 0).map_err(|error| error.to_string())?;
+    Ok((writer, aside.map(|aside| aside.display().to_string())))
 }
 
 fn missed(tail: &mut Tail) -> End {

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::{FeedItem, record};
+use super::{FeedItem, journal_format};
 use crate::api::event::{Event, Problem, ProtocolError};
 use crate::api::ids::RunId;
 
@@ -219,7 +219,7 @@ impl Sequence {
 
     fn reject(&mut self, error: ProtocolError, out: &mut Vec<FeedItem>) {
         if let Some(record) = self.record.as_mut().filter(|_| self.last >= self.recorded_after) {
-            record::write_rejected(record, &error);
+            journal_format::write_rejected(record, &error);
         }
         out.push(FeedItem::Rejected(error));
     }
@@ -293,7 +293,7 @@ impl Sequence {
         if let (Some(record), Some(line)) = (&mut self.record, &line)
             && event.seq > self.recorded_after
         {
-            record::write_event(record, line, behind_gap);
+            journal_format::write_event(record, line, behind_gap);
         }
         out.extend(line.filter(|_| self.lines).map(FeedItem::Line));
         out.push(FeedItem::Event(event));

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::record::{rejected_line, tell_the_same};
+use super::journal_format::{rejected_line, tell_the_same};
 use super::sequence::REREADS;
 use crate::api::client::StreamItem;
 use crate::api::error::StreamError;

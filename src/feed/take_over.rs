@@ -17,16 +17,16 @@ use tokio_util::task::AbortOnDropHandle;
 use super::file::{self, FileRead, Stop, Trust};
 use super::follow::Follower;
 use super::journal::{Found, begin_anew, find, mend};
-use super::scribe::{Scribe, write_blocking};
 use super::sequence::{Effect, REREADS, Sequence};
 use super::source::Source;
 use super::tail::{Screened, Tail};
+use super::write_behind::{WriteBehind, write_blocking};
 use super::{FeedUpdate, Signals, events_named};
 use crate::api::client::{EventsQuery, StreamItem};
 use crate::api::error::StreamError;
 use crate::api::ids::RunId;
 use crate::store;
-use crate::store::journal::Pen;
+use crate::store::journal::Writer;
 
 /// How often it is looked whether the console that writes is gone.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -47,7 +47,7 @@ const BATCH: usize = 1024 * 1024;
 /// What was taken over.
 #[derive(Debug)]
 pub(super) struct TakenOver {
-    pen: Pen,
+    writer: Writer,
     /// The order as the file has it.
     order: Sequence,
     /// Its last line, which the server has to show again.
@@ -100,11 +100,11 @@ fn take(place: &store::journal::Journal, run_id: RunId) -> Result<Option<TakenOv
         Ok(None) => (order, None, Ok((0, Stop::End))),
         Err(why) => (order, None, Err(why)),
     };
-    let (pen, said) = mend(place, lock, &read, Timestamp::now());
+    let (writer, said) = mend(place, lock, &read, Timestamp::now());
     if let Some(said) = said {
         tracing::warn!(said, "the journal that was taken over");
     }
-    Ok(Some(TakenOver { pen: pen?, order: order.with_rereads(REREADS), tail }))
+    Ok(Some(TakenOver { writer: writer?, order: order.with_rereads(REREADS), tail }))
 }
 
 impl<S: Source> Follower<S> {
@@ -123,7 +123,7 @@ impl<S: Source> Follower<S> {
         drop(self.sequence.take_record());
         self.sequence.record_after(Some(stands.max(ends)));
         if ends >= stands {
-            return self.write_with(taken.pen);
+            return self.write_with(taken.writer);
         }
         let hole = Hole {
             source: Arc::clone(&self.source),
@@ -134,7 +134,7 @@ impl<S: Source> Follower<S> {
             until: stands,
             include_output: self.config.include_output,
         };
-        journal.scribe = Some(Scribe::start_behind(hole, taken.pen, self.outbox.listener()));
+        journal.write_behind = Some(WriteBehind::start_behind(hole, taken.writer, self.outbox.listener()));
     }
 }
 
@@ -151,10 +151,10 @@ struct Hole<S> {
     include_output: bool,
 }
 
-impl Scribe {
-    /// As [`Scribe::start`], but what closes the hole is written first.
-    fn start_behind<S: Source>(hole: Hole<S>, pen: Pen, tell: mpsc::Sender<FeedUpdate>) -> Self {
-        Self::run(WAITING_BEHIND, tell, async move { hole.close(pen).await })
+impl WriteBehind {
+    /// As [`WriteBehind::start`], but what closes the hole is written first.
+    fn start_behind<S: Source>(hole: Hole<S>, writer: Writer, tell: mpsc::Sender<FeedUpdate>) -> Self {
+        Self::run(WAITING_BEHIND, tell, async move { hole.close(writer).await })
     }
 }
 
@@ -170,16 +170,16 @@ enum Answer {
 
 impl<S: Source> Hole<S> {
     /// Asks the server for what is missing, and writes it.
-    async fn close(mut self, mut pen: Pen) -> Result<Pen, String> {
+    async fn close(mut self, mut writer: Writer) -> Result<Writer, String> {
         self.order.record_after(Some(self.order.last()));
         let mut failures = 0;
         while failures < ATTEMPTS {
             let before = (self.order.last(), self.tail.is_some());
-            let (back, answer) = self.ask(pen).await?;
-            pen = back;
+            let (back, answer) = self.ask(writer).await?;
+            writer = back;
             match answer {
-                Answer::Closed => return Ok(pen),
-                Answer::Differs => pen = self.begin_anew(pen).await?,
+                Answer::Closed => return Ok(writer),
+                Answer::Differs => writer = self.begin_anew(writer).await?,
                 Answer::More if before == (self.order.last(), self.tail.is_some()) => {
                     failures += 1;
                     tokio::time::sleep(ASK_AGAIN).await;
@@ -194,7 +194,7 @@ impl<S: Source> Hole<S> {
 
     /// One request: what it brings is written. `Err` where the disk refuses; trouble with the server is no more than an
     /// answer that brings nothing.
-    async fn ask(&mut self, mut pen: Pen) -> Result<(Pen, Answer), String> {
+    async fn ask(&mut self, mut writer: Writer) -> Result<(Writer, Answer), String> {
         if let Some(tail) = &mut self.tail {
             tail.forget();
         }
@@ -205,7 +205,7 @@ impl<S: Source> Hole<S> {
             Ok(stream) => stream,
             Err(error) => {
                 tracing::debug!(%error, "the hole in the journal stays open");
-                return Ok((pen, Answer::More));
+                return Ok((writer, Answer::More));
             }
         };
         let mut answer = None;
@@ -214,14 +214,14 @@ impl<S: Source> Hole<S> {
         {
             answer = self.screen(item);
             if self.order.record_len() >= BATCH {
-                pen = write_blocking(pen, self.order.take_record()).await?;
+                writer = write_blocking(writer, self.order.take_record()).await?;
             }
         }
         let answer = answer.unwrap_or_else(|| self.ended());
         if self.order.record_len() > 0 {
-            pen = write_blocking(pen, self.order.take_record()).await?;
+            writer = write_blocking(writer, self.order.take_record()).await?;
         }
-        Ok((pen, answer))
+        Ok((writer, answer))
     }
 
     /// The answer has no more.
@@ -264,14 +264,14 @@ impl<S: Source> Hole<S> {
     }
 
     /// The file is of another history than the server's: it is written from the beginning.
-    async fn begin_anew(&mut self, pen: Pen) -> Result<Pen, String> {
+    async fn begin_anew(&mut self, writer: Writer) -> Result<Writer, String> {
         self.order = Sequence::new(self.run_id, 0);
         self.order.record_after(Some(0));
         self.tail = None;
         let place = self.place.clone();
-        let begun = tokio::task::spawn_blocking(move || begin_anew(&place, pen.into_lock())).await;
-        let (pen, aside) = begun.map_err(|error| error.to_string())??;
+        let begun = tokio::task::spawn_blocking(move || begin_anew(&place, writer.into_lock())).await;
+        let (writer, aside) = begun.map_err(|error| error.to_string())??;
         tracing::warn!(?aside, "the journal of the console before was of another history");
-        Ok(pen)
+        Ok(writer)
     }
 }

@@ -17,7 +17,7 @@
 //! | [`lines`] | the lines of a file, in bounded memory |
 //! | [`search`] | one event's line, without reading what stands before it |
 //! | [`lock`] | which console writes |
-//! | [`pen`] | appending whole lines |
+//! | [`writer`] | appending whole lines |
 //! | [`prune`] | clearing up journals that nobody needs any more |
 
 use std::fs::{self, File};
@@ -30,14 +30,14 @@ use super::{StateDir, StoreError, private_file};
 
 pub mod lines;
 pub mod lock;
-pub mod pen;
 pub mod prune;
 pub mod search;
+pub mod writer;
 
 pub use lines::{FileLine, Lines};
 pub use lock::Lock;
-pub use pen::{Pen, PenError};
 pub use search::event_line;
+pub use writer::{WriteError, Writer};
 
 /// The name of the journal in a run's directory.
 pub const FILE_NAME: &str = "events.ndjson";
@@ -104,9 +104,9 @@ impl Journal {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn pen(&self, lock: Lock, end: u64) -> Result<Pen, StoreError> {
+    pub fn writer(&self, lock: Lock, end: u64) -> Result<Writer, StoreError> {
         let path = self.path();
-        Pen::open(&path, lock, end).map_err(StoreError::io("write", &path))
+        Writer::open(&path, lock, end).map_err(StoreError::io("write", &path))
     }
 
     /// Renames what stands in the journal's place, and keeps the newest few of such files. Returns its new place; `None`

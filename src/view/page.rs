@@ -18,7 +18,7 @@ use super::blocks::{self, Block};
 use super::cache::{Cache, What};
 use super::pane::{self, Pane};
 use super::theme::{Role, Theme};
-use super::{detail, fate, format, json, stream, text};
+use super::{detail, format, json, orphan, stream, text};
 use crate::app::{App, Level, Page, PageContent, keys};
 
 /// Draws the page; returns its rows.
@@ -29,7 +29,7 @@ pub(super) fn render(app: &App, page: &Page, theme: Theme, cache: &mut Cache, ar
         PageContent::Event { seq, .. } => format!("Event {}", format::count(*seq)),
         PageContent::Step { key, .. } => format!("Step {} of {}", key.step, key.node_id),
         PageContent::Rejected { .. } => "Rejected line".to_owned(),
-        PageContent::Fate { key } => fate::title(app, key),
+        PageContent::Orphan { key } => orphan::title(app, key),
         PageContent::Notices => "What was said".to_owned(),
         PageContent::Stream => "The event stream".to_owned(),
     };
@@ -54,7 +54,7 @@ pub(super) fn render(app: &App, page: &Page, theme: Theme, cache: &mut Cache, ar
             Block::Made(vec![Line::default()]),
             Block::Made(text::wrap(line, columns, theme.style(Role::Plain), theme)),
         ],
-        PageContent::Fate { key } => vec![Block::Made(fate::rows(app, key, theme, columns))],
+        PageContent::Orphan { key } => vec![Block::Made(orphan::rows(app, key, theme, columns))],
         PageContent::Notices => vec![Block::Made(notices(app, theme, columns))],
         PageContent::Stream => vec![Block::Made(stream::rows(&detail::Context { app, theme, columns }))],
     };

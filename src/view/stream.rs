@@ -31,7 +31,7 @@ pub(super) fn facts(context: &Context<'_>, rows: &mut Vec<Line<'static>>) {
     context.fact(rows, "stream", Role::Plain, &counted(context));
     warnings(context, rows);
     verdict(context, rows, TOLD);
-    if (!app.proof.odd.is_empty() || app.differs())
+    if (!app.stream_check.odd.is_empty() || app.differs())
         && let Some(key) = keys::chord_of(keys::Context::Browse, Command::Stream)
     {
         context.fact(rows, "", Role::Quiet, &format!("{key} lists what was odd"));
@@ -48,7 +48,7 @@ fn counted(context: &Context<'_>) -> String {
         count(counts.gaps, "gap"),
         count(counts.duplicates, "duplicate"),
         format::count(counts.rejected),
-        count(context.app.proof.odd.reconnects(), "reconnect"),
+        count(context.app.stream_check.odd.reconnects(), "reconnect"),
     )
 }
 
@@ -78,7 +78,7 @@ fn warnings(context: &Context<'_>, rows: &mut Vec<Line<'static>>) {
 /// Whether the events add up to what the server's snapshot says, with at most `told` differences.
 fn verdict(context: &Context<'_>, rows: &mut Vec<Line<'static>>, told: usize) {
     let last_seq = context.app.run.last_seq;
-    let Some(Compared { seq, agreement }) = &context.app.proof.compared else {
+    let Some(Compared { seq, agreement }) = &context.app.stream_check.compared else {
         let words = if context.app.replay { "absent: a file has none" } else { "not compared yet" };
         context.fact(rows, "snapshot", Role::Quiet, words);
         return;
@@ -121,7 +121,7 @@ pub(super) fn rows(context: &Context<'_>) -> Vec<Line<'static>> {
     let mut rows = Vec::new();
     context.fact(&mut rows, "stream", Role::Plain, &counted(context));
     verdict(context, &mut rows, usize::MAX);
-    let log = &context.app.proof.odd;
+    let log = &context.app.stream_check.odd;
     rows.push(Line::default());
     if log.is_empty() {
         rows.extend(context.words(Role::Good, "nothing was odd"));

@@ -13,7 +13,7 @@ use ratatui::text::Span;
 
 use super::pane::{self, Pane};
 use super::theme::{Role, Theme};
-use super::{fate, format, text};
+use super::{format, orphan, text};
 use crate::app::{Answer, App, Check, Pane as Focus, WaitingRow, layout};
 use crate::run::PendingCall;
 use crate::submission::{CallVerdict, Progress};
@@ -100,7 +100,7 @@ fn cells(app: &App, row: &WaitingRow<'_>, widths: &Widths, theme: Theme) -> Vec<
 fn state_of(app: &App, row: &WaitingRow<'_>) -> (Role, String) {
     match row {
         WaitingRow::Pending(call) => state(Some(call), app.answers.get(row.key())),
-        WaitingRow::Orphan(answer) => (Role::Bad, fate::state(app, answer).to_owned()),
+        WaitingRow::Orphan(answer) => (Role::Bad, orphan::state(app, answer).to_owned()),
     }
 }
 

@@ -44,7 +44,7 @@ fn open(app: &mut App, out: &mut Vec<Effect>) {
         Pane::Waiting => {
             if let Some(key) = app.waiting.clone() {
                 if app.orphans().any(|answer| answer.key == key) {
-                    app.mode = Mode::Page(Page { content: PageContent::Fate { key }, scroll: 0 });
+                    app.mode = Mode::Page(Page { content: PageContent::Orphan { key }, scroll: 0 });
                 } else {
                     answering::open(app, &key);
                 }
@@ -100,7 +100,7 @@ fn next_waiting(app: &mut App) {
 /// The selected draft, whose call is over, goes to the history.
 fn put_away(app: &mut App, out: &mut Vec<Effect>) {
     match app.waiting.clone().filter(|_| app.focus == Pane::Waiting) {
-        Some(key) => super::fate::put_away(app, &key, out),
+        Some(key) => super::orphans::put_away(app, &key, out),
         None => app.notify(Level::Info, "nothing to put away: select a draft whose call no longer waits"),
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{Answer, App, Level, Proof, Reads, TaskList};
+use super::super::{Answer, App, Level, Reads, StreamCheck, TaskList};
 use super::{AUTOSAVE, SAVE_AGAIN};
 use crate::api::event::{Event, EventBody, Problem, ProtocolError};
 use crate::api::run::{RunSnapshot, RunStatus};
@@ -50,7 +50,7 @@ fn begin_anew(app: &mut App, why: &str) {
     app.active_node = None;
     app.tasks = TaskList::default();
     app.reads = Reads::default();
-    app.proof = Proof::default();
+    app.stream_check = StreamCheck::default();
     app.notify(Level::Error, format!("{why}. The run is read from its beginning"));
 }
 

@@ -21,13 +21,13 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
             out.extend(text_of(page, draft).map(Effect::Copy));
         }
         Command::ReadAgain => match &page.content {
-            PageContent::Fate { key } => super::fate::ask_again(&mut app.answers, key),
+            PageContent::Orphan { key } => super::orphans::ask_again(&mut app.answers, key),
             _ => out.extend(read_again(page)),
         },
         Command::PutAway => {
-            if let PageContent::Fate { key } = &page.content {
+            if let PageContent::Orphan { key } = &page.content {
                 let key = key.clone();
-                super::fate::put_away(app, &key, out);
+                super::orphans::put_away(app, &key, out);
             }
         }
         moving => {
@@ -40,7 +40,7 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
 
 fn text_of(page: &Page, draft: impl FnOnce(&CallKey) -> Option<String>) -> Option<String> {
     match &page.content {
-        PageContent::Fate { key } => draft(key),
+        PageContent::Orphan { key } => draft(key),
         PageContent::Event { line: Some(Ok(line)), .. } | PageContent::Rejected { line, .. } => Some(line.clone()),
         // Raw JSON is written as it came.
         PageContent::Step { read: Some(Ok(step)), .. } => serde_json::to_string(step).ok(),
@@ -59,7 +59,7 @@ fn read_again(page: &mut Page) -> Option<Effect> {
         PageContent::Step { key, read, .. } => read.take().map(|_| Effect::ReadStep { key: key.clone() }),
         PageContent::Help
         | PageContent::Rejected { .. }
-        | PageContent::Fate { .. }
+        | PageContent::Orphan { .. }
         | PageContent::Notices
         | PageContent::Stream => None,
     }

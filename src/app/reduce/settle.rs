@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{App, Effect, Pane};
-use super::{AUTOSAVE, READ_AT_MOST, READ_TASKS, fate, intents, sending};
+use super::{AUTOSAVE, READ_AT_MOST, READ_TASKS, intents, orphans, sending};
 use crate::feed::LinkState;
 
 /// The snapshot is read at most this often while calls come in.
@@ -11,7 +11,7 @@ const READ_WHILE_CALLS: Duration = Duration::from_secs(5);
 
 pub(super) fn settle(app: &mut App, out: &mut Vec<Effect>) {
     sending::recheck(app);
-    fate::settle(app, out);
+    orphans::settle(app, out);
     autosave(app, out);
     read(app, out);
     intents::settle(app, out);

@@ -5,6 +5,6 @@ mod browsing;
 mod desk;
 mod intents;
 mod looking;
-mod proof;
 mod stream;
+mod stream_check;
 mod trouble;

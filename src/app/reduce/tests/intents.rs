@@ -210,7 +210,7 @@ fn a_draft_that_was_answered_elsewhere_shows_both_texts_and_leaves_by_the_operat
     desk.press('w');
     desk.enter();
     let Mode::Page(page) = &desk.app.mode else { panic!("{:?}", desk.app.mode) };
-    let PageContent::Fate { key } = page.content.clone() else { panic!("{page:?}") };
+    let PageContent::Orphan { key } = page.content.clone() else { panic!("{page:?}") };
     assert!(matches!(&desk.app.answers[&key].fate, Fate::Answered { output, .. } if output == "theirs"));
     assert_eq!(desk.press('y'), [Effect::Copy("mine".into())]);
     desk.esc();

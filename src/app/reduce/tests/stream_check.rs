@@ -12,7 +12,7 @@ fn read(desk: &mut Desk, status: &str) {
 
 /// The verdict in one word, and the seq that it is of.
 fn verdict(desk: &Desk) -> Option<(&'static str, u64)> {
-    desk.app.proof.compared.as_ref().map(|compared| (compared.agreement.word(), compared.seq))
+    desk.app.stream_check.compared.as_ref().map(|compared| (compared.agreement.word(), compared.seq))
 }
 
 /// A console on a run of two events whose first snapshot has not come.
@@ -20,7 +20,7 @@ fn desk() -> Desk {
     let mut desk = Desk::new();
     // It was asked for before those events came.
     read(&mut desk, "paused");
-    desk.app.proof.compared = None;
+    desk.app.stream_check.compared = None;
     desk.wait(2_000);
     desk
 }
@@ -49,7 +49,8 @@ fn a_difference_counts_when_it_was_found_three_times_at_the_same_event() {
     }
     assert_eq!(verdict(&desk), Some(("differs", 2)));
     assert!(desk.app.differs());
-    let Some(Agreement::Differs(differences)) = desk.app.proof.compared.clone().map(|compared| compared.agreement)
+    let Some(Agreement::Differs(differences)) =
+        desk.app.stream_check.compared.clone().map(|compared| compared.agreement)
     else {
         panic!()
     };
@@ -91,7 +92,7 @@ fn a_run_that_is_read_from_its_beginning_has_proved_nothing_yet() {
     read(&mut desk, "running");
     desk.act(Action::Feed(FeedUpdate::Items(vec![FeedItem::Duplicates(1)])));
     desk.act(Action::Feed(FeedUpdate::Restarted { why: "another history".into() }));
-    assert_eq!(desk.app.proof, crate::app::Proof::default());
+    assert_eq!(desk.app.stream_check, crate::app::StreamCheck::default());
 }
 
 #[test]
@@ -115,14 +116,15 @@ fn what_is_odd_is_noted_with_its_place_and_o_opens_the_list() {
     let (cause, class) = ("cut".to_owned(), None);
     let until = desk.app.now.wall;
     desk.link(LinkState::Retrying { at: until, wait: at, cause, class });
-    let noted: Vec<(u64, Odd)> = desk.app.proof.odd.entries().map(|entry| (entry.behind, entry.what.clone())).collect();
+    let noted: Vec<(u64, Odd)> =
+        desk.app.stream_check.odd.entries().map(|entry| (entry.behind, entry.what.clone())).collect();
     assert_eq!(noted.len(), 5, "{noted:?}");
     assert_eq!(noted[0], (2, Odd::Unknown { seq: 3, type_name: "run_dreams".into() }));
     assert_eq!(noted[1], (3, Odd::Duplicates { count: 2, until: 3 }));
     assert!(matches!(&noted[2], (3, Odd::Rejected { line, .. }) if line == "nonsense"));
     assert_eq!(noted[3], (3, Odd::Gap { first: 4, last: 6 }));
     assert_eq!(noted[4], (6, Odd::reconnect("cut")));
-    assert_eq!(desk.app.proof.odd.reconnects(), 1);
+    assert_eq!(desk.app.stream_check.odd.reconnects(), 1);
     desk.press('o');
     assert!(matches!(&desk.app.mode, Mode::Page(page) if page.content == PageContent::Stream));
     desk.esc();

@@ -2,7 +2,7 @@
 //!
 //! A text area leaves out what cannot be seen, and then neither it nor the cursor in it shows that something is there. So
 //! each hidden character stands there as one of the characters that Unicode leaves to private use, a column wide, which
-//! the view draws as a mark. Rule: [`StandIns::text`] of [`StandIns::stand_in`] is the same text, byte for byte,
+//! the view draws as a mark. Rule: [`Placeholders::text`] of [`Placeholders::encode`] is the same text, byte for byte,
 //! whatever the text holds, private characters included.
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ const ACCENTS: usize = 11;
 
 /// Who stands for whom, both ways; grows only, so that what is undone or put back is still known.
 #[derive(Debug, Clone, Default)]
-pub(super) struct StandIns {
+pub(super) struct Placeholders {
     of: HashMap<char, char>,
     stands_for: HashMap<char, char>,
 }
@@ -33,10 +33,10 @@ fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| (0x20..0x7F).contains(&byte) || matches!(byte, b'\n' | b'\t'))
 }
 
-impl StandIns {
+impl Placeholders {
     /// The text as it stands in the text area; `None` where no private character is left for one, which takes more than
     /// a hundred thousand different ones.
-    pub(super) fn stand_in(&mut self, text: &str) -> Option<String> {
+    pub(super) fn encode(&mut self, text: &str) -> Option<String> {
         if is_plain(text) {
             return Some(text.to_owned());
         }
@@ -87,21 +87,21 @@ impl StandIns {
         self.stands_for.get(&c).copied()
     }
 
-    fn note(&mut self, original: char, stand_in: char) {
-        self.of.insert(original, stand_in);
-        self.stands_for.insert(stand_in, original);
+    fn note(&mut self, original: char, placeholder: char) {
+        self.of.insert(original, placeholder);
+        self.stands_for.insert(placeholder, original);
     }
 
     fn one(&mut self, c: char) -> Option<char> {
-        if let Some(stand_in) = self.of.get(&c) {
-            return Some(*stand_in);
+        if let Some(placeholder) = self.of.get(&c) {
+            return Some(*placeholder);
         }
         let free =
             PRIVATE.iter().rev().flat_map(|plane| plane.clone().rev()).find(|c| !self.stands_for.contains_key(c));
         match free {
-            Some(stand_in) => {
-                self.note(c, stand_in);
-                Some(stand_in)
+            Some(placeholder) => {
+                self.note(c, placeholder);
+                Some(placeholder)
             }
             // Not drawn, but not lost.
             None if !is_private(c) => Some(c),
@@ -117,9 +117,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hidden_characters_lone_accents_and_piles_get_stand_ins_and_letters_with_accents_do_not() {
-        let mut stand_ins = StandIns::default();
-        let mut count = |text: &str| stand_ins.stand_in(text).unwrap().chars().filter(|c| is_private(*c)).count();
+    fn hidden_characters_lone_accents_and_piles_get_placeholders_and_letters_with_accents_do_not() {
+        let mut placeholders = Placeholders::default();
+        let mut count = |text: &str| placeholders.encode(text).unwrap().chars().filter(|c| is_private(*c)).count();
         assert_eq!(count("{\n\t\"é\": \"e\u{301} ⚠\u{fe0f} 漢\"}"), 0);
         assert_eq!(count("a\u{1b}[31m\u{202e}\u{200b}\r"), 4);
         assert_eq!(count("\u{301}x\n\u{301}"), 2);
@@ -129,32 +129,32 @@ mod tests {
 
     #[test]
     fn a_private_character_that_comes_after_it_was_taken_gets_another() {
-        let mut stand_ins = StandIns::default();
-        let first = stand_ins.stand_in("\u{202e}").unwrap();
-        let second = stand_ins.stand_in(&first).unwrap();
+        let mut placeholders = Placeholders::default();
+        let first = placeholders.encode("\u{202e}").unwrap();
+        let second = placeholders.encode(&first).unwrap();
         assert_ne!(first, second);
-        assert_eq!((stand_ins.text(&first), stand_ins.text(&second)), ("\u{202e}".to_owned(), first));
+        assert_eq!((placeholders.text(&first), placeholders.text(&second)), ("\u{202e}".to_owned(), first));
     }
 
     #[test]
     fn more_private_characters_than_there_are_places_are_not_taken_and_none_is_lost() {
         let every: String = PRIVATE.iter().flat_map(Clone::clone).collect();
-        let mut stand_ins = StandIns::default();
-        let shown = stand_ins.stand_in(&format!("{every}\u{202e}")).unwrap();
-        assert_eq!(stand_ins.text(&shown), format!("{every}\u{202e}"));
-        let mut stand_ins = StandIns::default();
-        stand_ins.stand_in("\u{202e}").unwrap();
-        assert_eq!(stand_ins.stand_in(&every), None);
+        let mut placeholders = Placeholders::default();
+        let shown = placeholders.encode(&format!("{every}\u{202e}")).unwrap();
+        assert_eq!(placeholders.text(&shown), format!("{every}\u{202e}"));
+        let mut placeholders = Placeholders::default();
+        placeholders.encode("\u{202e}").unwrap();
+        assert_eq!(placeholders.encode(&every), None);
     }
 
     proptest! {
         #[test]
         fn any_text_comes_back_byte_for_byte_whatever_came_before(texts in proptest::collection::vec(
             "(\\PC|[\u{0}-\u{1f}]|[\u{200b}-\u{202e}]|[\u{10fff0}-\u{10fffd}]|[\u{300}-\u{310}]){0,40}", 1..4)) {
-            let mut stand_ins = StandIns::default();
-            let shown: Vec<String> = texts.iter().map(|text| stand_ins.stand_in(text).unwrap()).collect();
+            let mut placeholders = Placeholders::default();
+            let shown: Vec<String> = texts.iter().map(|text| placeholders.encode(text).unwrap()).collect();
             for (text, shown) in texts.iter().zip(shown) {
-                prop_assert_eq!(&stand_ins.text(&shown), text);
+                prop_assert_eq!(&placeholders.text(&shown), text);
                 prop_assert_eq!(text.chars().count(), shown.chars().count());
                 prop_assert!(!shown.chars().any(inert::is_hidden), "{:?}", shown);
             }

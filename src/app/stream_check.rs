@@ -21,7 +21,7 @@ const LOOKS: u8 = 3;
 
 /// What is known of the stream besides the run that it adds up to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proof {
+pub struct StreamCheck {
     /// What was odd, the last [`KEPT`] of it.
     pub odd: OddLog,
     /// The last comparison that counts.
@@ -39,7 +39,7 @@ pub struct Compared {
     pub agreement: Agreement,
 }
 
-impl Default for Proof {
+impl Default for StreamCheck {
     fn default() -> Self {
         Self { odd: OddLog::of_the_last(KEPT), compared: None, doubted: None }
     }
@@ -49,7 +49,7 @@ impl App {
     /// Whether the run as it stands differs from the server's snapshot.
     #[must_use]
     pub fn differs(&self) -> bool {
-        let compared = self.proof.compared.as_ref();
+        let compared = self.stream_check.compared.as_ref();
         compared.is_some_and(|compared| {
             compared.seq == self.run.last_seq && matches!(compared.agreement, Agreement::Differs(_))
         })
@@ -78,7 +78,7 @@ impl App {
 
     fn note(&mut self, odd: Odd) {
         let now: Timestamp = self.now.wall;
-        self.proof.odd.note(self.run.last_seq, now, odd);
+        self.stream_check.odd.note(self.run.last_seq, now, odd);
     }
 
     /// Holds a snapshot against the fold, where the link says that every event is here; it was asked for when the last
@@ -90,19 +90,20 @@ impl App {
         let seq = self.run.last_seq;
         let agreement = compare(&self.run, Some(snapshot));
         if agreement == Agreement::Agrees {
-            self.proof.doubted = None;
-            self.proof.compared = Some(Compared { seq, agreement });
+            self.stream_check.doubted = None;
+            self.stream_check.compared = Some(Compared { seq, agreement });
             return false;
         }
         if asked_seq != seq {
             return false;
         }
-        let looks = self.proof.doubted.filter(|(at, _)| *at == seq).map_or(1, |(_, looks)| looks.saturating_add(1));
-        self.proof.doubted = Some((seq, looks));
+        let looks =
+            self.stream_check.doubted.filter(|(at, _)| *at == seq).map_or(1, |(_, looks)| looks.saturating_add(1));
+        self.stream_check.doubted = Some((seq, looks));
         if looks < LOOKS {
             return true;
         }
-        self.proof.compared = Some(Compared { seq, agreement });
+        self.stream_check.compared = Some(Compared { seq, agreement });
         false
     }
 }

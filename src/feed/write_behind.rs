@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::FeedUpdate;
-use crate::store::journal::{Pen, PenError};
+use crate::store::journal::{WriteError, Writer};
 
 /// Batches of lines that may wait for the disk; when it is full the feed waits.
 const WAITING: usize = 16;
@@ -24,36 +24,36 @@ const TOGETHER: usize = 1024 * 1024;
 
 /// The way to the task.
 #[derive(Debug)]
-pub(super) struct Scribe {
+pub(super) struct WriteBehind {
     lines: mpsc::Sender<Vec<u8>>,
-    /// Whether there is a pen: before, a hole is being closed.
+    /// Whether there is a writer: before, a hole is being closed.
     ready: Arc<AtomicBool>,
-    task: JoinHandle<Option<Pen>>,
+    task: JoinHandle<Option<Writer>>,
 }
 
-impl Scribe {
+impl WriteBehind {
     /// Starts the task; `tell` hears of a failure.
-    pub(super) fn start(pen: Pen, tell: mpsc::Sender<FeedUpdate>) -> Self {
-        Self::run(WAITING, tell, std::future::ready(Ok(pen)))
+    pub(super) fn start(writer: Writer, tell: mpsc::Sender<FeedUpdate>) -> Self {
+        Self::run(WAITING, tell, std::future::ready(Ok(writer)))
     }
 
-    /// Starts the task, which writes with what `pen` gives once it gives it.
+    /// Starts the task, which writes with what `writer` gives once it gives it.
     pub(super) fn run(
         room: usize,
         tell: mpsc::Sender<FeedUpdate>,
-        pen: impl Future<Output = Result<Pen, String>> + Send + 'static,
+        writer: impl Future<Output = Result<Writer, String>> + Send + 'static,
     ) -> Self {
         let (lines, mut waiting) = mpsc::channel(room);
         let ready = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ready);
         let task = tokio::spawn(async move {
             let written = async {
-                let pen = pen.await?;
+                let writer = writer.await?;
                 told.store(true, Ordering::Relaxed);
-                write(pen, &mut waiting).await
+                write(writer, &mut waiting).await
             };
             match written.await {
-                Ok(pen) => Some(pen),
+                Ok(writer) => Some(writer),
                 Err(why) => {
                     // Closed before the operator is told, which may wait for a place: the feed must not wait meanwhile.
                     drop(waiting);
@@ -67,7 +67,7 @@ impl Scribe {
     }
 
     /// A place for whole lines; `None` where nothing more is written. It is waited for while the disk works, and not
-    /// before there is a pen.
+    /// before there is a writer.
     pub(super) async fn place(&self) -> Option<mpsc::Permit<'_, Vec<u8>>> {
         if self.ready.load(Ordering::Relaxed) {
             return self.lines.reserve().await.ok();
@@ -80,32 +80,32 @@ impl Scribe {
         self.lines.is_closed()
     }
 
-    /// Waits until everything is written; gives the pen back unless writing has failed.
-    pub(super) async fn finish(self) -> Option<Pen> {
+    /// Waits until everything is written; gives the writer back unless writing has failed.
+    pub(super) async fn finish(self) -> Option<Writer> {
         drop(self.lines);
         self.task.await.ok().flatten()
     }
 }
 
-async fn write(mut pen: Pen, waiting: &mut mpsc::Receiver<Vec<u8>>) -> Result<Pen, String> {
+async fn write(mut writer: Writer, waiting: &mut mpsc::Receiver<Vec<u8>>) -> Result<Writer, String> {
     while let Some(mut lines) = waiting.recv().await {
         while lines.len() < TOGETHER
             && let Ok(more) = waiting.try_recv()
         {
             lines.extend_from_slice(&more);
         }
-        pen = write_blocking(pen, lines).await?;
+        writer = write_blocking(writer, lines).await?;
     }
-    Ok(pen)
+    Ok(writer)
 }
 
-/// Writes on a thread that may block; gives the pen back, or why it is of no more use.
-pub(super) async fn write_blocking(pen: Pen, lines: Vec<u8>) -> Result<Pen, String> {
-    write_within(PATIENCE, pen, lines).await
+/// Writes on a thread that may block; gives the writer back, or why it is of no more use.
+pub(super) async fn write_blocking(writer: Writer, lines: Vec<u8>) -> Result<Writer, String> {
+    write_within(PATIENCE, writer, lines).await
 }
 
-async fn write_within(patience: Duration, mut pen: Pen, lines: Vec<u8>) -> Result<Pen, String> {
-    let written = move || pen.write(&lines).map(|()| pen).map_err(|error: PenError| error.to_string());
+async fn write_within(patience: Duration, mut writer: Writer, lines: Vec<u8>) -> Result<Writer, String> {
+    let written = move || writer.write(&lines).map(|()| writer).map_err(|error: WriteError| error.to_string());
     off_the_loop(patience, written).await?
 }
 
@@ -132,15 +132,15 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let state = StateDir::open(home.path(), "https://a.example", crate::api::ids::RunId::random()).unwrap();
         let journal = Journal::of(&state);
-        let pen = journal.pen(journal.lock().unwrap().unwrap(), 0).unwrap();
+        let writer = journal.writer(journal.lock().unwrap().unwrap(), 0).unwrap();
         let pipe = home.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         // Nobody reads what is written, until it is dropped.
         let open = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
         let reader = std::fs::File::open(&pipe).unwrap();
-        let pen = pen.into_file(std::fs::File::options().write(true).open(&pipe).unwrap());
+        let writer = writer.into_file(std::fs::File::options().write(true).open(&pipe).unwrap());
         drop(open);
-        let given_up = write_within(Duration::from_millis(50), pen, vec![b'x'; 1 << 20]).await.unwrap_err();
+        let given_up = write_within(Duration::from_millis(50), writer, vec![b'x'; 1 << 20]).await.unwrap_err();
         assert!(given_up.contains("has not answered"), "{given_up}");
         drop(reader);
     }

@@ -12,7 +12,7 @@ use crate::store::private_file;
 
 /// Writes one journal.
 #[derive(Debug)]
-pub struct Pen {
+pub struct Writer {
     file: File,
     len: u64,
     limit: u64,
@@ -21,7 +21,7 @@ pub struct Pen {
 
 /// Why a journal is not written any more.
 #[derive(Debug, thiserror::Error)]
-pub enum PenError {
+pub enum WriteError {
     /// It would be too large.
     #[error("it has reached {} GiB", MAX_BYTES >> 30)]
     Full,
@@ -30,7 +30,7 @@ pub enum PenError {
     Io(#[from] io::Error),
 }
 
-impl Pen {
+impl Writer {
     pub(super) fn open(path: &Path, lock: Lock, end: u64) -> io::Result<Self> {
         let file = private_file::open_to_append(path)?;
         let metadata = file.metadata()?;
@@ -52,10 +52,10 @@ impl Pen {
     ///
     /// # Errors
     /// When they do not fit or the disk refuses; nothing of them is in the file then.
-    pub fn write(&mut self, lines: &[u8]) -> Result<(), PenError> {
+    pub fn write(&mut self, lines: &[u8]) -> Result<(), WriteError> {
         let len = self.len + lines.len() as u64;
         if len > self.limit {
-            return Err(PenError::Full);
+            return Err(WriteError::Full);
         }
         if let Err(error) = self.file.write_all(lines) {
             if let Err(error) = self.file.set_len(self.len) {
@@ -92,18 +92,18 @@ impl Pen {
 mod tests {
     use super::*;
 
-    fn pen(dir: &Path) -> Pen {
+    fn writer(dir: &Path) -> Writer {
         let lock = Lock::take(&dir.join("events.lock")).unwrap().unwrap();
-        Pen::open(&dir.join("events.ndjson"), lock, 0).unwrap()
+        Writer::open(&dir.join("events.ndjson"), lock, 0).unwrap()
     }
 
     #[test]
     fn lines_that_do_not_fit_are_not_in_the_file() {
         let home = tempfile::tempdir().unwrap();
-        let mut pen = pen(home.path()).with_limit(8);
-        pen.write(b"one\n").unwrap();
-        assert!(matches!(pen.write(b"three\n"), Err(PenError::Full)));
-        pen.write(b"two\n").unwrap();
+        let mut writer = writer(home.path()).with_limit(8);
+        writer.write(b"one\n").unwrap();
+        assert!(matches!(writer.write(b"three\n"), Err(WriteError::Full)));
+        writer.write(b"two\n").unwrap();
         assert_eq!(std::fs::read(home.path().join("events.ndjson")).unwrap(), b"one\ntwo\n");
     }
 
@@ -111,9 +111,9 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error_and_no_end() {
         let home = tempfile::tempdir().unwrap();
-        let pen = pen(home.path());
-        let mut pen = pen.into_file(File::options().append(true).open("/dev/full").unwrap());
-        let error = pen.write(b"one\n").unwrap_err().to_string();
+        let writer = writer(home.path());
+        let mut writer = writer.into_file(File::options().append(true).open("/dev/full").unwrap());
+        let error = writer.write(b"one\n").unwrap_err().to_string();
         assert!(error.contains("No space left"), "{error}");
     }
 }

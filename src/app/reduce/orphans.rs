@@ -85,7 +85,7 @@ pub(super) fn put_away(app: &mut App, key: &CallKey, out: &mut Vec<Effect>) {
 }
 
 fn close_page(app: &mut App, key: &CallKey) {
-    let is_shown = matches!(&app.mode, Mode::Page(page) if page.content == PageContent::Fate { key: key.clone() });
+    let is_shown = matches!(&app.mode, Mode::Page(page) if page.content == PageContent::Orphan { key: key.clone() });
     if is_shown {
         back_to_browse(app);
     }
