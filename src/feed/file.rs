@@ -125,19 +125,12 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
         let before = self.read.sequence.last();
         match decode(line) {
             Ok(Decoded::Event(event)) => {
-                let own = event.run_id == self.read.sequence.run_id();
-                if own && event.seq <= before {
-                    return Err(format!("event {} stands behind event {before}", event.seq));
-                }
-                if !own && !found.marked {
-                    return Err(format!("it belongs to run {}", event.run_id));
-                }
-                if let Some((first, last)) = self.read.sequence.missing(event.seq).filter(|_| own && !found.marked) {
-                    return Err(format!("{} missing before it", events_named(first, last)));
-                }
-                if own {
+                if event.run_id == self.read.sequence.run_id() {
+                    self.check_place(event.seq, found.marked)?;
                     // The mark says that the server had not more, and that the event was believed.
                     self.read.sequence.skip_to(event.seq, &mut self.items);
+                } else if !found.marked {
+                    return Err(format!("it belongs to run {}", event.run_id));
                 }
                 self.read.sequence.event(event, line, false, &mut self.items);
             }
@@ -149,6 +142,18 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
             self.read.tail = Some(line.clone());
         }
         Ok(())
+    }
+
+    /// Whether a journal can have an event of its run here.
+    fn check_place(&self, seq: u64, marked: bool) -> Result<(), String> {
+        let before = self.read.sequence.last();
+        if seq <= before {
+            return Err(format!("event {seq} stands behind event {before}"));
+        }
+        match self.read.sequence.missing(seq) {
+            Some((first, last)) if !marked => Err(format!("{} missing before it", events_named(first, last))),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a line as it comes; what is rejected in it tells its number. Behind a line without an end nothing comes

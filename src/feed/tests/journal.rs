@@ -301,6 +301,25 @@ async fn a_damaged_journal_is_used_up_to_the_damage_and_kept_aside() {
 
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]
+async fn an_event_of_another_run_is_read_again_as_it_was_rejected_wherever_its_seq_would_stand() {
+    let ahead = text(&[Garbled(9)]);
+    let foreign = text(&[Ev(1)]).replace(RUN, "550e8400-e29b-41d4-a716-44665544000f").replace('\n', "\r\n");
+    let whole =
+        format!("{}{ahead}{foreign}{}", text(&[Ev(1), Ev(2)]), text(&[Ev(1), Ev(2), Ev(3)]).lines().last().unwrap());
+    let disk = Disk::new();
+    std::fs::write(disk.path(), format!("{whole}\n")).unwrap();
+    let (mut rx, handle) = disk.follow_source(Log::of(&[Ev(1), Ev(2), Ev(3)]));
+    let mut words = Vec::new();
+    while words.last().is_none_or(|word| word != "live") {
+        words.push(word(&rx.recv().await.unwrap()));
+    }
+    assert_eq!(words[1], "1 2 ! ! 3", "{words:?}");
+    assert!(!words.iter().any(|word| word.starts_with("journal") || word.starts_with("restarted")), "{words:?}");
+    handle.finish().await;
+    assert_eq!(disk.text(), format!("{whole}\n"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_no_file_of_ours_in_the_journals_place_is_set_aside() {
     let elsewhere = TempDir::new().unwrap();
     let target = elsewhere.path().join("target");
