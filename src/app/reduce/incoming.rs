@@ -49,7 +49,9 @@ fn begin_anew(app: &mut App, why: &str) {
     app.run.begin_anew();
     app.active_node = None;
     app.tasks = TaskList::default();
-    app.reads = Reads::default();
+    // What stands on disk has nothing to do with the history that was wrong: it was read, or is still to be looked up.
+    let Reads { drafts_known, intents, .. } = std::mem::take(&mut app.reads);
+    app.reads = Reads { drafts_known, intents, ..Reads::default() };
     app.stream_check = StreamCheck::default();
     app.notify(Level::Error, format!("{why}. The run is read from its beginning"));
 }

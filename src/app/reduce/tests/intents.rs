@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use crate::api::tool::CallKey;
 use crate::app::{Action, Answer, Effect, Fate, Mode, PageContent};
+use crate::feed::{FeedUpdate, LinkState};
 use crate::store::{Draft, Ending};
 use crate::submission::{CallVerdict, Intent, Left, LookedUp, PastCall, Progress, Sender, Verdict};
 
@@ -43,6 +44,17 @@ fn ends(effects: &[Effect]) -> Vec<Ending> {
         _ => None,
     });
     ends.collect()
+}
+
+#[test]
+fn what_was_under_way_is_looked_up_also_where_the_run_is_read_from_its_beginning_before_the_link_is_live() {
+    let mut desk = Desk::new();
+    desk.link(LinkState::CatchingUp { applied: 0 });
+    load(&mut desk, vec![]);
+    desk.act(Action::Feed(FeedUpdate::Restarted { why: "another history".into() }));
+    assert!(!desk.effects.contains(&Effect::LookUpIntents), "nobody can be asked yet");
+    desk.link(LinkState::Live);
+    assert!(desk.effects.contains(&Effect::LookUpIntents));
 }
 
 #[test]
