@@ -4,7 +4,6 @@
 //! removed only where `--all` says so; removing asks on a terminal and needs `--yes` elsewhere.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
@@ -17,8 +16,9 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::table::{Align, Table};
 use crate::cli::output::{self, report};
 use crate::settings::Directories;
+use crate::store::intents::StoredIntent;
 use crate::store::survey::{self, KeptRun};
-use crate::store::{Draft, DraftStore, Ending, IntentStore};
+use crate::store::{Draft, DraftStore, Ending, IntentStore, StoreError};
 use crate::view::format;
 
 /// `drafts`
@@ -222,24 +222,16 @@ fn show(kept: &[KeptRun], arguments: &ShowArguments) -> Result<Exit, Failure> {
 
 fn purge(kept: Vec<KeptRun>, arguments: &PurgeArguments) -> Result<Exit, Failure> {
     let limit = arguments.older_than.map(|seconds| Timestamp::now().as_second().saturating_sub(seconds));
-    let is_old = |at: Timestamp| limit.is_none_or(|limit| at.as_second() <= limit);
     let wanted_run = |run: &KeptRun| arguments.run.is_none_or(|wanted| wanted.to_string() == run.run_id);
     let (open, free): (Vec<KeptRun>, Vec<KeptRun>) = kept.into_iter().filter(wanted_run).partition(|run| run.is_open);
     for run in &open {
         report(&format!("the run {} is open in a console: nothing of it is removed", run.run_id));
     }
-    let unsent = |run: &KeptRun| -> Vec<CallKey> {
-        let unwanted = run.drafts.iter().filter(|draft| arguments.all && is_old(draft.saved_at));
-        unwanted.map(|draft| draft.key.clone()).collect()
-    };
-    let aside = |run: &KeptRun| -> Vec<PathBuf> {
-        let unwanted = run.set_aside.iter().filter(|(_, draft)| arguments.all && is_old(draft.saved_at));
-        unwanted.map(|(path, _)| path.clone()).collect()
-    };
-    let drafts: usize = free.iter().map(|run| unsent(run).len() + aside(run).len()).sum();
-    let ended: usize = free.iter().map(|run| run.ended.iter().filter(|ended| is_old(ended.ended_at)).count()).sum();
-    let settled: usize =
-        free.iter().flat_map(|run| &run.intents).filter(|(stored, _)| stored.settled.is_some()).count();
+    let unwanted = Unwanted { all: arguments.all, limit };
+    let drafts: usize = free.iter().map(|run| unwanted.unsent(run).count() + unwanted.set_aside(run).count()).sum();
+    let ended: usize =
+        free.iter().map(|run| run.ended.iter().filter(|ended| unwanted.is_old(ended.ended_at)).count()).sum();
+    let settled: usize = free.iter().map(|run| unwanted.settled(run).count()).sum();
     if drafts + ended + settled == 0 {
         report("nothing is to be removed");
         return Ok(Exit::Done);
@@ -249,29 +241,57 @@ fn purge(kept: Vec<KeptRun>, arguments: &PurgeArguments) -> Result<Exit, Failure
         return Err(Failure::new(Exit::Refused, anyhow!("nothing was removed: you did not say yes")));
     }
     for run in &free {
-        for path in aside(run) {
-            std::fs::remove_file(path).map_err(|error| Failure::new(Exit::Refused, error))?;
-        }
-        remove(run, &unsent(run), &is_old)?;
+        unwanted.remove(run).map_err(|error| Failure::new(Exit::Refused, anyhow::Error::new(error)))?;
     }
     output::text(&format!("removed {what}\n"))?;
     Ok(Exit::Done)
 }
 
-fn remove(run: &KeptRun, unsent: &[CallKey], is_old: &impl Fn(Timestamp) -> bool) -> Result<(), Failure> {
-    let refused = |error| Failure::new(Exit::Refused, anyhow::Error::new(error));
-    if !run.drafts.is_empty() || !run.ended.is_empty() {
-        // From here on no console can open them as their writer.
-        let store = DraftStore::open(&run.state).map_err(refused)?;
-        for key in unsent {
-            store.remove(key).map_err(refused)?;
+/// What is to be removed.
+struct Unwanted {
+    /// Unsent answers too.
+    all: bool,
+    /// Only what is not younger than this second.
+    limit: Option<i64>,
+}
+
+impl Unwanted {
+    fn is_old(&self, at: Timestamp) -> bool {
+        self.limit.is_none_or(|limit| at.as_second() <= limit)
+    }
+
+    fn is_unsent(&self, draft: &Draft) -> bool {
+        self.all && self.is_old(draft.saved_at)
+    }
+
+    fn unsent<'r>(&self, run: &'r KeptRun) -> impl Iterator<Item = &'r Draft> {
+        run.drafts.iter().filter(|draft| self.is_unsent(draft))
+    }
+
+    fn set_aside<'r>(&self, run: &'r KeptRun) -> impl Iterator<Item = &'r Draft> {
+        run.set_aside.iter().map(|(_, draft)| draft).filter(|draft| self.is_unsent(draft))
+    }
+
+    fn settled<'r>(&self, run: &'r KeptRun) -> impl Iterator<Item = &'r StoredIntent> {
+        let intents = run.intents.iter().map(|(stored, _)| stored);
+        intents.filter(|stored| stored.settled.as_ref().is_some_and(|(at, _)| self.is_old(*at)))
+    }
+
+    fn remove(&self, run: &KeptRun) -> Result<(), StoreError> {
+        if !run.drafts.is_empty() || !run.set_aside.is_empty() || !run.ended.is_empty() {
+            // From here on no console can open them as their writer.
+            let store = DraftStore::open(&run.state)?;
+            for draft in self.unsent(run) {
+                store.remove(&draft.key)?;
+            }
+            store.remove_set_aside(|draft| self.is_unsent(draft))?;
+            store.remove_ended(|ended| self.is_old(ended.ended_at))?;
         }
-        store.remove_ended(|ended| is_old(ended.ended_at)).map_err(refused)?;
+        if !run.intents.is_empty() {
+            IntentStore::open(&run.state)?.purge(|at| self.is_old(at))?;
+        }
+        Ok(())
     }
-    if !run.intents.is_empty() {
-        IntentStore::open(&run.state).and_then(|store| store.purge()).map_err(refused)?;
-    }
-    Ok(())
 }
 
 /// Asks on the terminal; elsewhere nobody can say yes.

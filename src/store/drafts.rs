@@ -190,6 +190,18 @@ impl DraftStore {
         paths.filter_map(|path| read_json::<Draft>(&path).ok().map(|draft| (path, draft))).collect()
     }
 
+    /// Removes what was set aside for good.
+    ///
+    /// # Errors
+    /// When another console writes, or the disk refuses.
+    pub fn remove_set_aside(&self, unwanted: impl Fn(&Draft) -> bool) -> Result<(), StoreError> {
+        self.must_write()?;
+        for (path, _) in self.all_set_aside().into_iter().filter(|(_, draft)| unwanted(draft)) {
+            fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
     /// What was set aside becomes the draft of a call that has none; what differs from one stays where it is, and is
     /// told.
     fn take_back(&self, drafts: &mut Vec<Draft>, problems: &mut Vec<Problem>) {

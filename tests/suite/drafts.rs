@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use relay_console::api::ids::{CallId, NodeId, RequestId, RunId};
 use relay_console::api::tool::{CallKey, StepKey};
+use relay_console::store::intents::{Begun, IntentRecord, IntentStore, Outcome, Sender};
 use relay_console::store::{Draft, DraftStore, Ending, StateDir};
 
 use crate::program::{Program, text};
@@ -94,6 +95,28 @@ fn purging_asks_first_and_removes_unsent_answers_only_with_all() {
     assert_eq!(listed(&program), states(&[("today", "unsent")]));
     assert_eq!(purge(&["--all"]).status.code(), Some(0));
     assert_eq!(listed(&program), []);
+}
+
+#[test]
+fn a_submission_that_was_settled_since_the_time_that_is_given_stays() {
+    let program = Program::new();
+    let store = IntentStore::open(&state(&program)).unwrap();
+    let request = r#"{"node_id":"n","step":1,"request_id":"7d444840-9dc0-11d1-b245-5ffdce74fad2","results":[{"tool_call":{"id":"c","name":"look"},"output":"1"}]}"#;
+    let record = IntentRecord {
+        request_id: uuid::Uuid::new_v4(),
+        run_id: RunId::parse(RUN).unwrap(),
+        request: serde_json::from_str(request).unwrap(),
+        after_seq: 1,
+        by: Sender::Console,
+        decided_at: Timestamp::now(),
+    };
+    let Begun::Claimed { claim, .. } = store.begin(&record).unwrap() else { panic!("nobody else sends it") };
+    claim.settle(vec![Outcome::Accepted], Timestamp::now()).unwrap();
+    let older = program.run(&["drafts", "purge", "--older-than", "1h", "--yes"]);
+    assert!(text(&older.stderr).contains("nothing is to be removed"), "{}", text(&older.stderr));
+    assert_eq!(IntentStore::list(&state(&program)).len(), 1);
+    assert_eq!(program.run(&["drafts", "purge", "--ended", "--yes"]).status.code(), Some(0));
+    assert_eq!(IntentStore::list(&state(&program)).len(), 0);
 }
 
 #[test]
