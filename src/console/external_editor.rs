@@ -1,13 +1,15 @@
 //! `$VISUAL` or `$EDITOR` on an answer: a private file out, the edited text back.
 //!
-//! Rules: an editor that fails, or is none, changes nothing, and what it wrote stays where the message says; the editor's environment holds no credentials; line
-//! endings and the last newline that editors add are told apart from what the operator wrote.
+//! Rules: an editor that fails, or is none, changes nothing, and what it wrote stays where the message says; the editor's
+//! environment holds no credentials; line endings and the last newline that editors add are told apart from what the
+//! operator wrote.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
 use crate::app::editor::MAX_BYTES;
+use crate::store::drafts::EDITOR_PREFIX;
 
 /// How the names of this API's variables begin, the vendor's own tools' included.
 const API_VARIABLES: &str = "MODELRELAY_";
@@ -34,7 +36,7 @@ pub fn edit(text: &str, dir: Option<&Path>) -> Result<String, String> {
 
 fn run(editor: &str, text: &str, dir: Option<&Path>) -> Result<String, String> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix("edit-").suffix(".txt");
+    builder.prefix(EDITOR_PREFIX).suffix(".txt");
     let file = dir.map_or_else(|| builder.tempfile(), |dir| builder.tempfile_in(dir));
     let mut file = file.map_err(|error| format!("no file for the editor: {error}"))?;
     file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(|error| error.to_string())?;

@@ -227,19 +227,23 @@ impl DraftStore {
         let (paths, mut problems) = list(&self.dir);
         let (unfinished, paths): (Vec<PathBuf>, Vec<PathBuf>) =
             paths.into_iter().partition(|path| name_of(path).starts_with(TEMPORARY_PREFIX));
+        let mut edited = Vec::new();
         for path in paths {
             let name = name_of(&path);
-            let is_other = name.starts_with(EDITOR_PREFIX) || name.starts_with(SET_ASIDE_PREFIX);
-            if path == self.ended || name == ".lock" || is_other {
-                continue;
-            }
-            match self.load(&path) {
-                Ok(draft) => drafts.push(draft),
-                Err(problem) => problems.push(problem),
+            if name.starts_with(EDITOR_PREFIX) {
+                edited.push(path);
+            } else if path != self.ended && name != ".lock" && !name.starts_with(SET_ASIDE_PREFIX) {
+                match self.load(&path) {
+                    Ok(draft) => drafts.push(draft),
+                    Err(problem) => problems.push(problem),
+                }
             }
         }
         for path in unfinished {
             self.recover(&path, &mut drafts);
+        }
+        if !self.is_open_elsewhere() {
+            problems.extend(edited.iter().filter_map(|path| left_by_editor(path, &drafts)));
         }
         if self.lock.is_some() {
             self.take_back(&mut drafts, &mut problems);
@@ -341,6 +345,16 @@ fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, Problem> {
     let bytes =
         private_file::read_bounded(path, MAX_DRAFT_BYTES).map_err(|error| Problem::new(path, error.to_string()))?;
     serde_json::from_slice(&bytes).map_err(|error| Problem::new(path, format!("is damaged or not a draft: {error}")))
+}
+
+/// A file of an external editor whose console was killed meanwhile, where it holds a text that is in no draft.
+fn left_by_editor(path: &Path, drafts: &[Draft]) -> Option<Problem> {
+    let bytes = private_file::read_bounded(path, MAX_DRAFT_BYTES).ok()?;
+    let text = bytes.trim_ascii_end();
+    let is_kept = text.is_empty() || drafts.iter().any(|draft| draft.text.as_bytes().trim_ascii_end() == text);
+    let what = "holds what was written in an external editor whose console was killed, and is in no draft: \
+                insert it with Ctrl-X o, or move it away";
+    (!is_kept).then(|| Problem::new(path, what))
 }
 
 /// The files in `dir` in the order of their names.

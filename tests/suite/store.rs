@@ -155,6 +155,23 @@ fn foreign_and_damaged_files_are_reported_left_alone_and_do_not_hide_a_draft() {
 }
 
 #[test]
+fn what_an_external_editor_wrote_before_its_console_was_killed_is_told_once_nobody_has_the_drafts_open() {
+    let home = TempDir::new().unwrap();
+    let store = open(&home);
+    store.save(&draft("call", "kept", 1)).unwrap();
+    let left = store.dir().join("edit-1.txt");
+    fs::write(&left, "written there\n").unwrap();
+    fs::write(store.dir().join("edit-2.txt"), "kept\n").unwrap();
+    fs::write(store.dir().join("edit-3.txt"), "").unwrap();
+    let second = open(&home);
+    assert_eq!(second.load_all().1, [], "the editor may still be open");
+    drop((store, second));
+    let problems = open(&home).load_all().1;
+    assert_eq!(problems.iter().map(|problem| &problem.path).collect::<Vec<_>>(), [&left]);
+    assert_eq!(fs::read(&left).unwrap(), b"written there\n");
+}
+
+#[test]
 fn a_draft_torn_at_any_byte_is_a_problem_and_never_a_shorter_draft() {
     let home = TempDir::new().unwrap();
     let store = open(&home);
