@@ -64,6 +64,7 @@ use crate::settings::without_secrets;
 
 /// Does what the command line says and returns the exit code. Whatever happens, the terminal is as it was.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    outlive_file_limit();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed = CommandLine::read(&arguments);
     let (command, verbosity) = match parsed.and_then(|line| Ok((line.verbose, line.into_command()?))) {
@@ -98,6 +99,19 @@ pub fn outcome(work: impl FnOnce() -> Result<Exit, Failure>) -> Exit {
         }
     }
 }
+
+/// A file that has reached the limit of the shell (`ulimit -f`) is a full disk, which is told; unheard, the signal that
+/// comes with it would end the program. Heard and not ignored, since children would inherit that.
+#[cfg(unix)]
+fn outlive_file_limit() {
+    let heard = std::sync::Arc::default();
+    if let Err(error) = signal_hook::flag::register(rustix::process::Signal::XFSZ.as_raw(), heard) {
+        report(&format!("a file that becomes too large for this shell ends the program: {error}"));
+    }
+}
+
+#[cfg(not(unix))]
+fn outlive_file_limit() {}
 
 fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
     match command {
