@@ -5,6 +5,7 @@
 //! before is not overwritten, it goes to the history.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ use crate::store::{Access, Draft, DraftStore, Ending, Problem, StateDir, StoreEr
 /// How often a console that may not write looks whether it may.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
+/// Where each text is that a console was not allowed to save.
+pub type SetAside = HashMap<CallKey, PathBuf>;
+
 /// What the thread is asked to do.
 pub enum DiskJob {
     /// Put a draft on the disk.
@@ -26,8 +30,8 @@ pub enum DiskJob {
     End(CallKey, Ending),
     /// Say when every job before this one is done.
     Flush(oneshot::Sender<()>),
-    /// The console is being left: say where the texts are that it was not allowed to save, in words.
-    Leave(oneshot::Sender<Vec<String>>),
+    /// The console is being left: say where the texts are that it was not allowed to save.
+    Leave(oneshot::Sender<SetAside>),
 }
 
 /// Does the jobs until nobody can ask for more; tells what came of them.
@@ -36,9 +40,14 @@ pub fn keep(state: Result<StateDir, String>, jobs: &Receiver<DiskJob>, outcomes:
         // Nobody listens any more when the console is being left.
         let _ = outcomes.blocking_send(action);
     };
-    let store = state.and_then(|state| DraftStore::open(&state).map_err(|error| error.to_string()));
+    let store = state.and_then(|state| match DraftStore::open(&state) {
+        Ok(store) => Ok((state, store)),
+        Err(error) => Err(error.to_string()),
+    });
     let mut keeper = match store {
-        Ok(store) => Keeper { store, theirs: HashMap::new(), refused: HashMap::new(), queue: VecDeque::new() },
+        Ok((state, store)) => {
+            Keeper { state, store, theirs: HashMap::new(), refused: HashMap::new(), queue: VecDeque::new() }
+        }
         Err(why) => {
             let problems = vec![format!("drafts are not kept on disk: {why}")];
             tell(Action::DraftsLoaded { drafts: Vec::new(), problems });
@@ -70,12 +79,13 @@ fn refuse(jobs: &Receiver<DiskJob>, why: &str, tell: &impl Fn(Action)) {
             DiskJob::Save(draft) => tell(Action::DraftSaved { key: draft.key, result: Err(why.to_owned()) }),
             DiskJob::End(..) => {}
             DiskJob::Flush(done) => drop(done.send(())),
-            DiskJob::Leave(done) => drop(done.send(Vec::new())),
+            DiskJob::Leave(done) => drop(done.send(SetAside::new())),
         }
     }
 }
 
 struct Keeper {
+    state: StateDir,
     store: DraftStore,
     /// Texts that this console was not allowed to save, as they stand.
     refused: HashMap<CallKey, Draft>,
@@ -129,19 +139,16 @@ impl Keeper {
         next.unwrap_or(false)
     }
 
-    /// Puts the texts that this console was not allowed to save where nobody overwrites them; where each is, in words.
-    fn set_aside(&self) -> Vec<String> {
-        let mut said = Vec::new();
+    /// Puts the texts that this console was not allowed to save where nobody overwrites them.
+    fn set_aside(&self) -> SetAside {
+        let mut places = SetAside::new();
         for draft in self.refused.values().filter(|draft| !draft.text.trim().is_empty()) {
-            let step = &draft.key.step;
             match self.store.set_aside(draft) {
-                Ok(path) => {
-                    said.push(format!("what you typed for {} {} is in {}", step.node_id, step.step, path.display()));
-                }
-                Err(error) => tracing::warn!("a text of a console that may not write is lost: {error}"),
+                Ok(path) => drop(places.insert(draft.key.clone(), path)),
+                Err(error) => tracing::warn!("a text that could not be saved is on no disk: {error}"),
             }
         }
-        said
+        places
     }
 
     fn take_over(&mut self, tell: &impl Fn(Action)) {
@@ -159,7 +166,10 @@ impl Keeper {
             }
             self.theirs.remove(&draft.key);
         }
-        let saved = self.store.save(draft);
+        let mut saved = self.store.save(draft);
+        if saved.is_err() && self.store.reopen_if_removed(&self.state)? {
+            saved = self.store.save(draft);
+        }
         if saved.is_ok() {
             self.refused.remove(&draft.key);
         } else {

@@ -1,13 +1,14 @@
 //! What is summed up on leaving, taken from the state.
 
+use super::drafts::SetAside;
 use super::summary::Summary;
-use crate::app::App;
+use crate::app::{Answer, App};
 use crate::view::{Theme, format, text};
 
 /// The summary of a console that is left; `command` comes back to it, `set_aside` says where the texts are that it was
 /// not allowed to save.
 #[must_use]
-pub fn summary(app: &App, theme: Theme, command: &[String], set_aside: &[String]) -> Summary {
+pub fn summary(app: &App, theme: Theme, command: &[String], set_aside: &SetAside) -> Summary {
     let inert = |foreign: &str| text::plain(foreign, theme);
     let call =
         |key: &crate::api::tool::CallKey, tool: &str| inert(&format!("{} {}  {tool}", key.step.node_id, key.step.step));
@@ -22,11 +23,15 @@ pub fn summary(app: &App, theme: Theme, command: &[String], set_aside: &[String]
     if let Some(failure) = &app.run.failure {
         notices.push(inert(&failure.message));
     }
-    let failed = app.answers.values().filter(|answer| answer.is_unsent() && answer.save_failure.is_some()).count();
-    if failed > set_aside.len() {
-        notices.push("not every draft is on disk".to_owned());
-    }
-    notices.extend(set_aside.iter().map(|said| inert(said)));
+    let failed = app.unsent().filter_map(|answer| Some((answer, answer.save_failure.as_ref()?)));
+    notices.extend(failed.map(|(answer, why)| match set_aside.get(&answer.key) {
+        Some(path) => inert(&format!("what you typed for {} is in {}", place(answer), path.display())),
+        None => format!(
+            "{}\n{}",
+            inert(&format!("the draft for {} is on no disk ({why})", place(answer))),
+            kept_here(answer, theme)
+        ),
+    }));
     Summary {
         run_id: app.run.run_id.to_string(),
         status: app.run.status().map(|status| inert(status.as_str())),
@@ -46,4 +51,15 @@ pub fn summary(app: &App, theme: Theme, command: &[String], set_aside: &[String]
         notices,
         command: command.to_vec(),
     }
+}
+
+fn place(answer: &Answer) -> String {
+    format!("{} {}", answer.key.step.node_id, answer.key.step.step)
+}
+
+/// A text that no disk has taken is lost with the console: the scrollback has it then, a line a line.
+fn kept_here(answer: &Answer, theme: Theme) -> String {
+    let lines = answer.text.split('\n').map(|line| text::plain(line, theme));
+    let lines: Vec<String> = ["--- its text:".to_owned()].into_iter().chain(lines).chain(["---".to_owned()]).collect();
+    lines.join("\n")
 }

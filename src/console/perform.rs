@@ -11,7 +11,7 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::drafts::{self, DiskJob};
+use super::drafts::{self, DiskJob, SetAside};
 use super::external_editor;
 use crate::api::client::{ClientSource, EventsQuery, StreamItem};
 use crate::api::error::{Error, SettingError, StreamError};
@@ -155,7 +155,7 @@ impl Performer {
 
     /// Waits, bounded, until everything that was to be saved is on disk; says where the texts are that this console was
     /// not allowed to save.
-    pub async fn leave(&self) -> Vec<String> {
+    pub async fn leave(&self) -> SetAside {
         let (done, wait) = oneshot::channel();
         let flushed = async {
             self.late.close();

@@ -87,6 +87,19 @@ impl DraftStore {
         Ok(store)
     }
 
+    /// Opens them anew where somebody has removed their directory under this console's hands; false where it stands.
+    ///
+    /// # Errors
+    /// When the directories cannot be made again.
+    pub fn reopen_if_removed(&mut self, state: &StateDir) -> Result<bool, StoreError> {
+        if fs::symlink_metadata(&self.dir).is_ok() {
+            return Ok(false);
+        }
+        state.make_again()?;
+        *self = Self::open(state)?;
+        Ok(true)
+    }
+
     /// Looks at the drafts of a run without making, locking or changing anything.
     #[must_use]
     pub fn look(state: &StateDir) -> Self {

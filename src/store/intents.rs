@@ -227,6 +227,7 @@ impl Claim {
 /// The submissions of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntentStore {
+    state: StateDir,
     dir: PathBuf,
 }
 
@@ -236,7 +237,7 @@ impl IntentStore {
     /// # Errors
     /// When the directory cannot be made.
     pub fn open(state: &StateDir) -> Result<Self, StoreError> {
-        Ok(Self { dir: state.subdirectory(INTENTS_DIR)? })
+        Ok(Self { state: state.clone(), dir: state.subdirectory(INTENTS_DIR)? })
     }
 
     /// Whether a submission could be written down now: a small file is written and removed.
@@ -244,13 +245,23 @@ impl IntentStore {
     /// # Errors
     /// With what the disk says.
     pub fn try_writing(&self) -> Result<(), StoreError> {
+        self.make_again_if_removed()?;
         let write = || -> io::Result<()> {
-            let mut file = tempfile::Builder::new().prefix(".try-").tempfile_in(&self.dir)?;
-            file.write_all(&[b' '; 4096])?;
+            let mut file = private_file::temporary(tempfile::Builder::new().prefix(".try-"), &self.dir)?;
+            file.as_file_mut().write_all(&[b' '; 4096])?;
             file.as_file().sync_all()?;
             file.close()
         };
         write().map_err(StoreError::io("write a file in", &self.dir))
+    }
+
+    /// Somebody may have removed the directory under a living console's hands.
+    fn make_again_if_removed(&self) -> Result<(), StoreError> {
+        if fs::symlink_metadata(&self.dir).is_err() {
+            self.state.make_again()?;
+            self.state.subdirectory(INTENTS_DIR)?;
+        }
+        Ok(())
     }
 
     /// Puts a submission on disk, or takes up the one that was decided before with the same bytes, and locks it.
@@ -258,6 +269,7 @@ impl IntentStore {
     /// # Errors
     /// When the disk refuses; nothing is then claimed.
     pub fn begin(&self, record: &IntentRecord) -> Result<Begun, StoreError> {
+        self.make_again_if_removed()?;
         let _held = self.lock()?;
         let (mut same, mut start, mut after_seq) = (None::<Claim>, Start::Send, record.after_seq);
         for found in self.all().0 {
@@ -319,14 +331,14 @@ impl IntentStore {
     /// Every submission as it stands, and whether a living process drives it; nothing is changed.
     #[must_use]
     pub fn list(state: &StateDir) -> Vec<(StoredIntent, bool)> {
-        let store = Self { dir: state.path().join(INTENTS_DIR) };
+        let store = Self { state: state.clone(), dir: state.path().join(INTENTS_DIR) };
         let found = store.all().0;
         found.into_iter().map(|found| (found.stored().clone(), matches!(found, Found::Driven(_)))).collect()
     }
 
     /// Removes what was settled long ago from the run's directory `run`; returns whether nothing is left there.
     pub(super) fn clear_up(run: &Path, now: Timestamp) -> bool {
-        let store = Self { dir: run.join(INTENTS_DIR) };
+        let store = Self { state: StateDir::found(run.to_path_buf()), dir: run.join(INTENTS_DIR) };
         if let Ok(_held) = store.lock() {
             for found in store.all().0 {
                 if let Found::Free(claim) = found

@@ -8,6 +8,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use super::StoreError;
 
 /// The start of the name of a file that is being written; after it comes a hint that lets its owner recognise it.
@@ -22,10 +24,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         return Err(StoreError::io("write", path)(io::Error::from(io::ErrorKind::InvalidInput)));
     };
     let prefix = format!("{TEMPORARY_PREFIX}{}.", name.to_string_lossy());
-    // Created with mode 0600 by the library.
     let mut file =
-        tempfile::Builder::new().prefix(&prefix).tempfile_in(dir).map_err(StoreError::io("write a file in", dir))?;
-    file.write_all(bytes).map_err(StoreError::io("write", path))?;
+        temporary(tempfile::Builder::new().prefix(&prefix), dir).map_err(StoreError::io("write a file in", dir))?;
+    file.as_file_mut().write_all(bytes).map_err(StoreError::io("write", path))?;
     file.as_file().sync_all().map_err(StoreError::io("write", path))?;
     file.persist(path).map_err(|refused| StoreError::io("replace", path)(refused.error))?;
     sync_dir(dir).map_err(StoreError::io("write", dir))
@@ -41,15 +42,28 @@ pub fn create_locked(path: &Path, bytes: &[u8]) -> Result<File, StoreError> {
         return Err(StoreError::io("write", path)(io::Error::from(io::ErrorKind::InvalidInput)));
     };
     let mut builder = tempfile::Builder::new();
-    let builder = builder.prefix(TEMPORARY_PREFIX).append(true);
-    let mut file = builder.tempfile_in(dir).map_err(StoreError::io("write a file in", dir))?;
+    let mut file = temporary(builder.prefix(TEMPORARY_PREFIX).append(true), dir)
+        .map_err(StoreError::io("write a file in", dir))?;
     // Nobody else can have it yet: a refusal means that there are no locks here.
     let _ = file.as_file().try_lock();
-    file.write_all(bytes).map_err(StoreError::io("write", path))?;
+    file.as_file_mut().write_all(bytes).map_err(StoreError::io("write", path))?;
     file.as_file().sync_all().map_err(StoreError::io("write", path))?;
     let file = file.persist_noclobber(path).map_err(|refused| StoreError::io("make", path)(refused.error))?;
     sync_dir(dir).map_err(StoreError::io("write", dir))?;
     Ok(file)
+}
+
+/// A temporary file in `dir`, with mode 0600. The library's errors name the file, whose name tells nobody anything and
+/// pushes what is wrong off the screen: what is wrong is said alone. Written through [`NamedTempFile::as_file_mut`],
+/// for the same reason.
+///
+/// # Errors
+/// When it cannot be made.
+pub(super) fn temporary(builder: &tempfile::Builder<'_, '_>, dir: &Path) -> io::Result<NamedTempFile> {
+    builder.tempfile_in(dir).map_err(|error| {
+        let plain = io::Error::from(error.kind());
+        if plain.to_string().contains("uncategorized") { error } else { plain }
+    })
 }
 
 /// Removes files that were being written in `dir` when a process was killed; only for whom nobody writes there now.

@@ -54,6 +54,19 @@ impl StateDir {
         Self { path }
     }
 
+    /// Makes the directory and those above it again, where somebody has removed them meanwhile.
+    ///
+    /// # Errors
+    /// As [`StateDir::open`].
+    pub fn make_again(&self) -> Result<(), StoreError> {
+        let mut above: Vec<&Path> = self.path.ancestors().take(3).collect();
+        if let Some(state_home) = above.last().and_then(|program| program.parent()) {
+            fs::create_dir_all(state_home).map_err(StoreError::io("make", state_home))?;
+        }
+        above.reverse();
+        above.into_iter().try_for_each(make_private)
+    }
+
     /// The directory.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -152,3 +152,57 @@ fn what_was_typed_into_a_second_console_is_in_a_file_that_quitting_names() {
     assert!(std::fs::read_to_string(path).unwrap().contains("of the second"), "{summary}");
     assert!(!summary.contains("not every draft is on disk"), "{summary}");
 }
+
+fn state(home: &std::path::Path) -> std::path::PathBuf {
+    home.join(".local/state/relay-console")
+}
+
+#[test]
+fn drafts_and_submissions_are_kept_on_disk_though_somebody_removes_the_directory_meanwhile() {
+    let simulate = Simulate::start("20");
+    let home = tempfile::tempdir().unwrap();
+    let mut session = follow(&simulate, home.path(), WIDE);
+    session.wait_for("Waiting for you 2");
+    session.open_answer();
+    session.send("\"before");
+    session.wait_for("· saved");
+    std::fs::remove_dir_all(state(home.path())).unwrap();
+    session.send(" and after\"");
+    session.wait_for("valid JSON");
+    session.wait_for("· saved");
+    session.send("\x13");
+    session.wait_for("Enter sends 1 result");
+    assert!(!session.text().contains("cannot be recorded"), "{}", session.text());
+    session.signal("KILL");
+    session.wait_for_end();
+
+    let mut session = follow(&simulate, home.path(), WIDE);
+    session.wait_for("restored");
+    session.wait_for("Waiting for you 2");
+    session.open_answer();
+    session.wait_for("\"before and after\"");
+}
+
+#[test]
+fn a_draft_that_no_disk_takes_is_in_the_scrollback_after_quitting() {
+    let simulate = Simulate::start("20");
+    let home = tempfile::tempdir().unwrap();
+    let mut session = follow(&simulate, home.path(), WIDE);
+    session.wait_for("Waiting for you 2");
+    let server = std::fs::read_dir(state(home.path())).unwrap().map(|entry| entry.unwrap().path());
+    let server = server.filter(|path| path.is_dir() && !path.ends_with("log")).next().unwrap();
+    let drafts = server.join(simulate.run_of("incident")).join("drafts");
+    std::fs::remove_dir_all(&drafts).unwrap();
+    std::fs::write(&drafts, "in the way").unwrap();
+    session.open_answer();
+    session.send("first line\rsecond\u{200b}line");
+    session.wait_for("is not on disk");
+    // What is wrong is said to its end.
+    session.wait_until("the reason", |text| text.to_lowercase().contains("not a directory"));
+    session.leave_answer();
+    session.send("q");
+    let (_, output) = session.wait_for_end();
+    let summary = output.rsplit("\x1b[?1049l").next().unwrap();
+    assert!(summary.contains("is on no disk (cannot write"), "{summary}");
+    assert!(summary.contains("\nfirst line\r\nsecond") && !summary.contains('\u{200b}'), "{summary}");
+}
