@@ -15,6 +15,7 @@ use clap::Args;
 use tokio::sync::{Notify, mpsc};
 
 use crate::api::client::Client;
+use crate::api::error::Class;
 use crate::api::event::{self, Event, EventBody, Problem, ProtocolError};
 use crate::api::ids::RunId;
 use crate::api::run::RunStatus;
@@ -194,7 +195,11 @@ impl Printer {
             FeedUpdate::Link(state) => return self.link(state),
             FeedUpdate::Snapshot { snapshot, .. } => self.status = Some(snapshot.status),
             // It keeps no journal.
-            FeedUpdate::Restarted { .. } | FeedUpdate::Journal(_) => {}
+            FeedUpdate::Restarted { why } => {
+                let why = format!("{why}; what was printed is of the old one");
+                return Err(stream::refused(&why, Class::Protocol));
+            }
+            FeedUpdate::Journal(_) => {}
             FeedUpdate::Items(items) => {
                 self.link.progressed();
                 for item in items {

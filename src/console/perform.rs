@@ -486,7 +486,7 @@ mod tests {
                     DiskJob::End(key, _) => ended.push(key),
                     DiskJob::Save(_) | DiskJob::Flush(_) => {}
                     DiskJob::Leave(done) => {
-                        let _ = done.send(Vec::new());
+                        let _ = done.send(std::collections::HashMap::new());
                         break;
                     }
                 }

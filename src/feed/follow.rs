@@ -20,6 +20,9 @@ use crate::api::ids::RunId;
 use crate::api::retry;
 use crate::store;
 
+/// The rest before a log that has changed again is read again, times how often it has.
+const RESTART_REST: Duration = Duration::from_secs(1);
+
 /// What a connection ended in.
 #[derive(Debug, PartialEq)]
 pub(super) enum End {
@@ -75,6 +78,12 @@ pub(super) struct Follower<S> {
     pub(super) run_ended: bool,
     /// How often in a row the events had no end although the snapshot said that the run has one.
     pub(super) endless: u8,
+    /// How often in a row the server did not have the last event any more that was given out.
+    pub(super) gone: u8,
+    /// Whether a connection broke since the server was last seen to have that event.
+    pub(super) doubtful: bool,
+    /// How often the run began anew without an end between.
+    restarts: u32,
     /// Events and rejected places that are still wanted; `None` for all.
     pub(super) left: Option<u64>,
     /// What is kept on disk, where anything is.
@@ -98,6 +107,9 @@ impl<S: Source> Follower<S> {
             backoff: Backoff::default(),
             run_ended: false,
             endless: 0,
+            gone: 0,
+            doubtful: false,
+            restarts: 0,
             left: config.limit,
             journal: None,
         }
@@ -144,7 +156,21 @@ impl<S: Source> Follower<S> {
         match end {
             End::Closed => return Err(Closed),
             End::Reopen => {}
-            End::Restart { why } => self.restart(why).await?,
+            End::Restart { why } => {
+                self.doubtful = false;
+                self.restart(why).await?;
+                self.restarts += 1;
+                // Servers that do not agree among each other would have it read for ever without a rest.
+                if self.restarts > 1 {
+                    let wait = RESTART_REST * self.restarts.min(60);
+                    let cause = "the server's log of this run has changed again".to_owned();
+                    self.outbox
+                        .link(LinkState::Retrying { at: Timestamp::now() + wait, wait, cause, class: None })
+                        .await?;
+                    // Whoever asks for it now gets it now.
+                    let _ = tokio::time::timeout(wait, signals.reconnect.notified()).await;
+                }
+            }
             End::Ended if !self.config.wait => {
                 self.outbox.link(LinkState::Ended).await?;
                 return Err(Closed);
@@ -152,6 +178,7 @@ impl<S: Source> Follower<S> {
             End::Ended => self.rest(LinkState::Ended).await?,
             End::Refused { cause, class } => self.rest(LinkState::Refused { cause, class }).await?,
             End::Failed { cause, class, retry_after } => {
+                self.doubtful = true;
                 let wait = self.backoff.fail(retry_after, retry::jitter());
                 self.outbox.link(LinkState::Retrying { at: Timestamp::now() + wait, wait, cause, class }).await?;
                 if tokio::time::timeout(wait, signals.reconnect.notified()).await.is_ok() {

@@ -245,13 +245,15 @@ impl<S: Source> Follower<S> {
 
     /// Begins anew: the journal on disk is of another history than the server's.
     pub(super) async fn restart(&mut self, why: String) -> Result<(), Closed> {
-        tracing::warn!(why, "the journal is not this run's and is set aside");
+        tracing::warn!(why, "what was read is not the server's: the run begins anew");
         let config = self.config;
         self.sequence = Sequence::new(self.sequence.run_id(), 0).with_lines(config.lines);
         self.run_ended = false;
         self.endless = 0;
         self.outbox.discard();
-        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let Some(journal) = &mut self.journal else {
+            return self.outbox.send(FeedUpdate::Restarted { why }).await;
+        };
         self.sequence.record_after(Some(0));
         journal.tail = None;
         let mut said = None;

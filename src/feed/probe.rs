@@ -8,11 +8,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::LinkState;
 use super::follow::{End, Follower};
+use super::journal_format::tell_the_same;
+use super::sequence::REREADS;
 use super::session::{HISTORY_QUIET, PAGE, Reading, readable};
 use super::source::Source;
 use crate::api::client::{EventsQuery, Reply, StreamItem};
@@ -25,6 +28,10 @@ use crate::api::run::RunSnapshot;
 pub(super) enum Probed {
     /// The server has this event, which the stream had not brought when the probe was made.
     More(u64),
+    /// The server has another event in the place of the last one that was given out.
+    Differs,
+    /// The server has nothing there.
+    Gone,
     /// The stream has missed nothing.
     Nothing(Option<Box<Reply<RunSnapshot>>>),
     /// The server does not answer, or refuses.
@@ -39,8 +46,16 @@ impl<S: Source> Follower<S> {
         let (run_id, quiet) = (self.sequence.run_id(), HISTORY_QUIET.min(patience / 2));
         let claims = self.sequence.claims().clone();
         let limit = u32::try_from(claims.len()).unwrap_or(PAGE).saturating_add(1).min(PAGE);
-        let query = EventsQuery { limit, include_output: false, ..self.query(false) };
-        let known = Known { claims, within_a_line: reading.within_a_line };
+        // The last event again, to see whether it is still the one that was read.
+        let (last, shown) = (self.sequence.last(), self.sequence.last_line().cloned());
+        let again = u32::from(shown.is_some());
+        let query = EventsQuery {
+            after_seq: last - u64::from(again),
+            limit: limit + again,
+            include_output: false,
+            ..self.query(false)
+        };
+        let known = Known { last, shown, claims, within_a_line: reading.within_a_line };
         let probe = probe(Arc::clone(&self.source), run_id, query, known, quiet);
         reading.probe = Some(Box::pin(async move {
             tokio::time::timeout(patience, probe).await.unwrap_or_else(|_| {
@@ -54,7 +69,28 @@ impl<S: Source> Follower<S> {
         reading.probe = None;
         reading.doubted = false;
         reading.event_at = Instant::now();
+        if matches!(probed, Some(Probed::More(_) | Probed::Nothing(_))) {
+            (self.gone, self.doubtful) = (0, false);
+        }
+        let last = self.sequence.last();
         match probed {
+            Some(Probed::Differs) => {
+                let why =
+                    format!("event {last} on the server is another than the one that was read: its log is a new one");
+                Err(End::Restart { why })
+            }
+            Some(Probed::Gone) if self.gone >= REREADS => {
+                self.gone = 0;
+                let why =
+                    format!("the server has no event {last} any more, which was read before: its log is a new one");
+                Err(End::Restart { why })
+            }
+            Some(Probed::Gone) => {
+                self.gone += 1;
+                let cause =
+                    format!("event {last}, which was read before, did not come again; asking again ({})", self.gone);
+                Err(End::Failed { cause, class: None, retry_after: None })
+            }
             Some(Probed::Failed(_)) if std::mem::take(&mut reading.only_alive) => Ok(()),
             Some(Probed::More(seq)) if seq > self.sequence.last() => Err(End::Reopen),
             Some(Probed::More(_)) => {
@@ -83,6 +119,9 @@ impl<S: Source> Follower<S> {
 
 /// What is no news to a probe.
 struct Known {
+    /// The last place that was given out, and the line of the event there.
+    last: u64,
+    shown: Option<Bytes>,
     /// Seqs that lines have claimed already.
     claims: BTreeSet<u64>,
     /// Whether the stream is within a line that has not ended.
@@ -91,17 +130,32 @@ struct Known {
 
 /// Asks with a second request whether the stream has missed something.
 async fn probe<S: Source>(source: Arc<S>, run_id: RunId, query: EventsQuery, known: Known, quiet: Duration) -> Probed {
-    let is_news = |seq: u64| seq > query.after_seq && !known.claims.contains(&seq);
+    let is_news = |seq: u64| seq > known.last && !known.claims.contains(&seq);
     let look = async {
         let mut stream = source.events(query).await?;
         // A server that keeps the answer open has nothing either. A keepalive says nothing of that, as an event may
         // stand behind it, and does not put off the end, as they may come for ever.
         let mut quiet_at = Instant::now() + quiet;
-        while let Ok(Some(item)) = tokio::time::timeout_at(quiet_at, stream.next()).await {
+        let mut proved = known.shown.is_none();
+        while let Ok(item) = tokio::time::timeout_at(quiet_at, stream.next()).await {
+            let Some(item) = item else {
+                if proved {
+                    break;
+                }
+                return Ok(Probed::Gone);
+            };
             if !matches!(item, Ok(StreamItem::Keepalive)) {
                 quiet_at = Instant::now() + quiet;
             }
+            // A server that begins too early may not come as far.
+            proved |= matches!(&item, Ok(StreamItem::Event { event, .. }) if event.seq < known.last);
             match item {
+                Ok(StreamItem::Event { event, line }) if event.seq == known.last && event.run_id == run_id => {
+                    if known.shown.as_ref().is_some_and(|shown| !tell_the_same(shown, &line)) {
+                        return Ok(Probed::Differs);
+                    }
+                    proved = true;
+                }
                 Ok(StreamItem::Event { event, .. }) if is_news(event.seq) && event.run_id == run_id => {
                     return Ok(Probed::More(event.seq));
                 }

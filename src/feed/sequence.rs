@@ -59,12 +59,14 @@ pub enum Effect {
 pub struct Sequence {
     run_id: RunId,
     last: u64,
+    /// The line of the event there; empty where there is none.
+    last_line: Bytes,
     /// The gap behind `last` that is being read again.
     gap: Option<Gap>,
     /// Seqs beyond `last` that rejected lines claim.
     claims: BTreeSet<u64>,
     /// Events beyond a gap that this history may still fill.
-    held: BTreeMap<u64, (Event, Option<Bytes>)>,
+    held: BTreeMap<u64, (Event, Bytes)>,
     held_bytes: usize,
     /// Events, and rejected lines in their place, given out since this was last asked.
     given: u64,
@@ -97,6 +99,7 @@ impl Sequence {
         Self {
             run_id,
             last,
+            last_line: Bytes::new(),
             gap: None,
             claims: BTreeSet::new(),
             held: BTreeMap::new(),
@@ -158,6 +161,12 @@ impl Sequence {
         self.last
     }
 
+    /// The line of the event at [`Self::last`]; `None` where that place holds no event, or was not given out here.
+    #[must_use]
+    pub fn last_line(&self) -> Option<&Bytes> {
+        Some(&self.last_line).filter(|line| !line.is_empty())
+    }
+
     /// How many items were given out in a place since this was last asked: events, and rejected lines with their seq.
     /// A place that a rejected line has claimed earlier is filled without an item, and does not count.
     pub fn take_given(&mut self) -> u64 {
@@ -203,18 +212,12 @@ impl Sequence {
         if hold && !self.missing_before(seq).is_empty() {
             self.held_bytes += line.len();
             // A copy where it is kept for itself: a slice would hold all that came with it.
-            let kept = if far { Some(Bytes::copy_from_slice(line)) } else { self.kept(line) };
+            let kept = if far { Bytes::copy_from_slice(line) } else { line.clone() };
             self.held.insert(seq, (event, kept));
             let full = self.held.len() >= HELD_EVENTS || self.held_bytes >= HELD_BYTES;
             return if full { self.settle(out) } else { Effect::Nothing };
         }
-        let kept = if far { Some(line.clone()) } else { self.kept(line) };
-        self.place((event, kept), out)
-    }
-
-    /// The line where somebody wants it.
-    fn kept(&self, line: &Bytes) -> Option<Bytes> {
-        (self.lines || self.record.is_some()).then(|| line.clone())
+        self.place((event, line.clone()), out)
     }
 
     fn reject(&mut self, error: ProtocolError, out: &mut Vec<FeedItem>) {
@@ -248,7 +251,7 @@ impl Sequence {
     }
 
     /// Gives an event out, with those held that it leads to, unless a gap before it is to be read again first.
-    fn place(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) -> Effect {
+    fn place(&mut self, (event, line): (Event, Bytes), out: &mut Vec<FeedItem>) -> Effect {
         let seq = event.seq;
         while let Some((first, last)) = Self::extent(&self.missing_before(seq)) {
             let seen = self.gap.unwrap_or(Gap { last, attempts: 0 });
@@ -277,25 +280,21 @@ impl Sequence {
     }
 
     /// Takes an event that stands alone far ahead as a line that only claims its seq.
-    fn disbelieve(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) -> Effect {
+    fn disbelieve(&mut self, (event, line): (Event, Bytes), out: &mut Vec<FeedItem>) -> Effect {
         let problem = Problem::FarAhead(event.seq - self.last);
-        self.rejected(
-            ProtocolError { problem, seq: Some(event.seq), line: line.unwrap_or_default(), line_number: None },
-            out,
-        )
+        self.rejected(ProtocolError { problem, seq: Some(event.seq), line, line_number: None }, out)
     }
 
-    fn give(&mut self, (event, line): (Event, Option<Bytes>), out: &mut Vec<FeedItem>) {
+    fn give(&mut self, (event, line): (Event, Bytes), out: &mut Vec<FeedItem>) {
         self.advance(event.seq);
         self.given += 1;
         self.run_ended |= event.body.ends_run();
         let behind_gap = std::mem::take(&mut self.behind_gap);
-        if let (Some(record), Some(line)) = (&mut self.record, &line)
-            && event.seq > self.recorded_after
-        {
-            journal_format::write_event(record, line, behind_gap);
+        if let Some(record) = self.record.as_mut().filter(|_| event.seq > self.recorded_after) {
+            journal_format::write_event(record, &line, behind_gap);
         }
-        out.extend(line.filter(|_| self.lines).map(FeedItem::Line));
+        out.extend(self.lines.then(|| FeedItem::Line(line.clone())));
+        self.last_line = line;
         out.push(FeedItem::Event(event));
     }
 
@@ -356,6 +355,7 @@ impl Sequence {
 
     fn advance(&mut self, seq: u64) {
         self.last = seq;
+        self.last_line = Bytes::new();
         self.gap = None;
         self.claims = self.claims.split_off(&seq.saturating_add(1));
     }

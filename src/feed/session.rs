@@ -139,7 +139,13 @@ impl<S: Source> Follower<S> {
             let query = self.query(true);
             let stream = self.source.events(query).await?;
             self.outbox.link(LinkState::Live).await?;
-            self.read(stream, &mut Reading::new(Phase::Live, applied)).await?;
+            let mut reading = Reading::new(Phase::Live, applied);
+            if self.doubtful && applied == 0 && self.sequence.last_line().is_some() {
+                // Nothing new behind an outage: a server that has begun the run anew has nothing there either.
+                (reading.doubted, reading.only_alive) = (true, true);
+                self.start_probe(&mut reading);
+            }
+            self.read(stream, &mut reading).await?;
             if !self.run_ended && self.is_full(&query) {
                 return Err(End::Reopen);
             }

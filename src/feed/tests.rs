@@ -306,7 +306,7 @@ async fn a_run_whose_snapshot_cannot_be_read_is_followed_by_its_events() {
     let unreadable =
         || Err(Error::Decode { what: "a run", cause: "html".into(), status: 200, request_id: None, attempts: 1 });
     for broken in [unreadable(), Err(status(500, None))] {
-        let mut trial = Trial::new(vec![broken, unreadable()], vec![Ok(vec![Ev(1)]), Ok(vec![Hang]), Ok(vec![])]);
+        let mut trial = Trial::new(vec![broken, unreadable()], vec![Ok(vec![Ev(1)]), Ok(vec![Hang]), Ok(vec![Ev(1)])]);
         assert_eq!(trial.until("live").await, ["connecting", "catching up 0", "1", "catching up 1", "live"]);
         assert_eq!(trial.until("live").await, ["stale", "live"]);
     }
@@ -449,11 +449,11 @@ async fn keepalives_and_events_keep_a_link_from_being_stale() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_of_keepalives_only_is_probed_now_and_then_without_a_word() {
     let alive = || -> Vec<Piece> { (0..200).flat_map(|_| [Keepalive, Pause(Duration::from_secs(1))]).collect() };
-    let answers = vec![Ok(vec![Ev(1)]), Ok(alive()), Ok(vec![]), Err(status(503, None)), Ok(vec![Ev(2)])];
+    let answers = vec![Ok(vec![Ev(1)]), Ok(alive()), Ok(vec![Ev(1)]), Err(status(503, None)), Ok(vec![Ev(2)])];
     let mut trial = Trial::new(vec![], answers);
     trial.until("live").await;
     let begun = Instant::now();
-    // The first look finds nothing, the second fails, and the third finds what the stream keeps to itself.
+    // The first look finds nothing new, the second fails, and the third finds what the stream keeps to itself.
     assert_eq!(trial.until("connecting").await, ["snapshot running", "connecting"]);
     assert_eq!(begun.elapsed().as_secs(), 180);
 }
@@ -464,7 +464,11 @@ async fn a_line_that_claims_a_wild_seq_is_no_news_to_a_probe() {
     let mut trial = Trial::new(vec![], vec![Ok(wild()), Ok(vec![Hang]), Ok(wild()), Ok(vec![Hang])]);
     trial.until("live").await;
     assert_eq!(trial.until("live").await, ["stale", "snapshot running", "live"]);
-    assert_eq!(trial.script.lock().unwrap().queries[2].1.limit, 2, "the line, and what stands behind it");
+    assert_eq!(
+        trial.script.lock().unwrap().queries[2].1.limit,
+        3,
+        "the event before, the line, and what stands behind it"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -475,6 +479,50 @@ async fn a_probe_that_meets_the_long_line_that_the_stream_is_in_does_not_begin_i
     let begun = Instant::now();
     assert_eq!(trial.until("live").await, ["snapshot running", "live"]);
     assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_has_begun_the_run_anew_is_noticed_and_read_from_its_beginning() {
+    // Its log is shorter than what was read: asked three times more, it still has no such event.
+    let mut streams = vec![Ok(vec![Ev(1), Ev(2)]), Ok(vec![Break])];
+    streams.extend((0..4).flat_map(|_| [Ok(vec![]), Ok(vec![Hang]), Ok(vec![])]));
+    streams.push(Ok(vec![Ev(1)]));
+    let mut shorter = Trial::new(vec![], streams);
+    let words = shorter.until("restarted").await;
+    let asked = words.iter().filter(|word| word.contains("did not come again")).count();
+    assert_eq!(asked, 3, "{words:?}");
+    assert!(words.last().unwrap().contains("no event 2 any more"), "{words:?}");
+    assert_eq!(shorter.until("1").await[1..], ["snapshot running", "catching up 0", "1"]);
+    // Another event stands in the last one's place.
+    let streams = vec![Ok(vec![Ev(1)]), Ok(vec![Hang]), Ok(vec![Last(1)]), Ok(vec![Last(1)])];
+    let mut other = Trial::new(vec![], streams);
+    let words = other.until("restarted").await;
+    assert!(words.last().unwrap().contains("event 1 on the server is another"), "{words:?}");
+    let words = other.until("ended").await;
+    assert!(words.contains(&"1".to_owned()), "{words:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_always_begins_from_1_is_not_taken_for_a_new_one() {
+    let streams = vec![Ok(vec![Ev(1), Ev(2), Ev(3)]), Ok(vec![Hang]), Ok(vec![Ev(1), Ev(2)])];
+    let mut trial = Trial::new(vec![], streams);
+    trial.until("live").await;
+    assert_eq!(trial.until("live").await, ["stale", "snapshot running", "live"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_do_not_agree_are_read_again_with_longer_and_longer_rests() {
+    let mut streams = Vec::new();
+    for _ in 0..4 {
+        streams.extend([Ok(vec![Ev(1)]), Ok(vec![Hang]), Ok(vec![Last(1)])]);
+    }
+    let mut trial = Trial::new(vec![], streams);
+    for rest in [0, 2, 3] {
+        trial.until("restarted").await;
+        let begun = Instant::now();
+        trial.until("connecting").await;
+        assert_eq!(begun.elapsed().as_secs(), rest);
+    }
 }
 
 #[tokio::test(start_paused = true)]

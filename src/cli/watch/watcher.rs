@@ -152,7 +152,13 @@ impl<'a> Watcher<'a> {
             }
             FeedUpdate::Snapshot { snapshot, .. } => self.observe(&snapshot, self.run.last_seq)?,
             // It keeps no journal.
-            FeedUpdate::Restarted { .. } | FeedUpdate::Journal(_) => {}
+            FeedUpdate::Restarted { why } => {
+                let text = format!("{}; it is read from its beginning", brief(&why));
+                self.tell_now(Kind::Problem, text)?;
+                self.run.begin_anew();
+                (self.caught_up, self.telling, self.early) = (false, self.arguments.from_start, None);
+            }
+            FeedUpdate::Journal(_) => {}
             FeedUpdate::Items(items) => {
                 self.link.progressed();
                 items.into_iter().try_for_each(|item| self.item(item))?;

@@ -1,6 +1,7 @@
 //! The journal in the feed: read first, proved by the server, written in order, taken over, survived.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -426,6 +427,8 @@ async fn a_console_that_lags_behind_the_one_before_writes_no_event_twice() {
 struct Log {
     /// Each with the place that it stands at or behind.
     pieces: Vec<(u64, Piece)>,
+    /// The last place that any stream has shown: what stands before it has happened for all.
+    shown: Arc<AtomicU64>,
 }
 
 impl Log {
@@ -437,7 +440,7 @@ impl Log {
             }
             (place, piece.clone())
         });
-        Self { pieces: placed.collect() }
+        Self { pieces: placed.collect(), shown: Arc::default() }
     }
 }
 
@@ -450,8 +453,11 @@ impl Source for Log {
     }
 
     async fn events(&self, query: EventsQuery) -> Result<Self::Stream, Error> {
-        let behind = self.pieces.iter().filter(|(place, piece)| {
-            *place > query.after_seq || (*place == query.after_seq && matches!(piece, Pause(_)))
+        let shown = Arc::clone(&self.shown);
+        let now = shown.load(Ordering::SeqCst);
+        let behind = self.pieces.iter().filter(|(place, piece)| match piece {
+            Pause(_) => *place >= query.after_seq.max(now),
+            _ => *place > query.after_seq,
         });
         let mut pieces: Vec<Piece> = behind.map(|(_, piece)| piece.clone()).collect();
         if !query.wait {
@@ -459,13 +465,17 @@ impl Source for Log {
         } else if !matches!(pieces.last(), Some(Last(_))) {
             pieces.push(Hang);
         }
-        let played = stream::iter(pieces).filter_map(|piece| async move {
-            match &piece {
-                Pause(time) => tokio::time::sleep(*time).await,
-                Hang => std::future::pending().await,
-                _ => {}
+        let played = stream::iter(pieces).filter_map(move |piece| {
+            let shown = Arc::clone(&shown);
+            async move {
+                match &piece {
+                    Pause(time) => tokio::time::sleep(*time).await,
+                    Hang => std::future::pending().await,
+                    Ev(seq) | Last(seq) | Garbled(seq) => drop(shown.fetch_max(*seq, Ordering::SeqCst)),
+                    _ => {}
+                }
+                item(&piece)
             }
-            item(&piece)
         });
         Ok(Box::pin(played.fuse()))
     }

@@ -189,8 +189,8 @@ fn a_draft_that_no_disk_takes_is_in_the_scrollback_after_quitting() {
     let home = tempfile::tempdir().unwrap();
     let mut session = follow(&simulate, home.path(), WIDE);
     session.wait_for("Waiting for you 2");
-    let server = std::fs::read_dir(state(home.path())).unwrap().map(|entry| entry.unwrap().path());
-    let server = server.filter(|path| path.is_dir() && !path.ends_with("log")).next().unwrap();
+    let mut server = std::fs::read_dir(state(home.path())).unwrap().map(|entry| entry.unwrap().path());
+    let server = server.find(|path| path.is_dir() && !path.ends_with("log")).unwrap();
     let drafts = server.join(simulate.run_of("incident")).join("drafts");
     std::fs::remove_dir_all(&drafts).unwrap();
     std::fs::write(&drafts, "in the way").unwrap();

@@ -9,7 +9,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use super::super::{Break, Ev, Garbled, Keepalive, Last, RUN, item};
 use super::plan::{End, Kind, Odd, Wire};
-use super::world::Shared;
+use super::world::{Shared, World};
 use crate::api::client::{EventsQuery, StreamItem};
 use crate::api::error::StreamError;
 use crate::api::event::{Decoded, decode};
@@ -67,6 +67,8 @@ impl Answering {
             if let Some((_, end)) = self.wire.end.filter(|(behind, _)| u64::from(*behind) <= self.sent) {
                 match end {
                     End::Stall => std::future::pending::<()>().await,
+                    // A server that for ever denies what it has said has begun anew.
+                    End::Close if self.is_probe() && !self.server.look(World::deny) => self.wire.end = None,
                     End::Close => {
                         self.stand(false);
                         return None;
@@ -132,7 +134,6 @@ impl Answering {
         };
         let window = u64::from(self.wire.window).max(1).min(room);
         let mut places: Vec<u64> = Vec::new();
-        let probe = self.is_probe();
         let (cursor, skips) = (&mut self.cursor, &self.wire.skips);
         let exhausted = self.server.look(|world| {
             while (places.len() as u64) < window {
@@ -142,7 +143,7 @@ impl Answering {
                 }
                 *cursor += 1;
                 let skipped = skips.iter().any(|skip| u64::from(*skip) + 1 == *cursor);
-                if kind == Kind::Never || (skipped && (probe || world.withhold(*cursor))) {
+                if kind == Kind::Never || (skipped && world.withhold(*cursor)) {
                     continue;
                 }
                 places.push(*cursor);
@@ -154,9 +155,7 @@ impl Answering {
         }
         if self.wire.window > 1 {
             let highest = places.last().copied().unwrap_or_default();
-            let late = |world: &mut super::world::World| {
-                places.iter().filter(|seq| **seq < highest).all(|seq| world.withhold(*seq))
-            };
+            let late = |world: &mut World| places.iter().filter(|seq| **seq < highest).all(|seq| world.withhold(*seq));
             if self.server.look(late) {
                 places.reverse();
             }

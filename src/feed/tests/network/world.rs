@@ -32,6 +32,10 @@ pub(super) struct World {
     pub(super) said_at: Duration,
     /// What the last answer asked to wait for, in seconds.
     pub(super) retry_after: Option<u32>,
+    /// Whether that was the answer to a probe, whose failure may mean nothing.
+    pub(super) by_a_probe: bool,
+    /// How often the answer to a probe was ended too early.
+    denied: u8,
     /// How often the snapshot was ahead of the run.
     ahead: u8,
     /// How often each place was withheld.
@@ -66,6 +70,12 @@ impl World {
         *times += 1;
         self.withheld |= *times <= SKIPS;
         *times <= SKIPS
+    }
+
+    /// Ends the answer to a probe too early, unless that was done too often.
+    pub(super) fn deny(&mut self) -> bool {
+        self.denied += 1;
+        self.denied <= SKIPS
     }
 
     fn is_over(&self, now: Duration) -> bool {
@@ -113,6 +123,7 @@ impl Shared {
         self.look(|world| {
             world.asked_at = now;
             world.retry_after = None;
+            world.by_a_probe = false;
             world.open += 1;
         });
         Request(self.clone())
@@ -165,7 +176,10 @@ impl Source for Shared {
         let _answering = self.asked();
         let answer = self.look(|world| world.streams.pop_front());
         let wire = match answer {
-            Some(Answer::Status(code, retry_after)) => return Err(self.error(code, retry_after)),
+            Some(Answer::Status(code, retry_after)) => {
+                self.look(|world| world.by_a_probe = query.limit > 0);
+                return Err(self.error(code, retry_after));
+            }
             Some(Answer::Unreachable) => {
                 let (kind, host, cause) = (TransportKind::Connect, "host".into(), "refused".into());
                 return Err(Error::Transport(TransportError { kind, host, cause, attempts: 1 }));
