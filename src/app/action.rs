@@ -185,6 +185,8 @@ pub enum Effect {
         /// How.
         ending: Ending,
     },
+    /// A newer text has taken the place of this draft from disk: keep it as history.
+    ArchiveDraft(Draft),
     /// Read one event in full.
     ReadEvent {
         /// Which.

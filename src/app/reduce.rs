@@ -54,7 +54,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::LookUpDone => app.reads.intents.in_flight = false,
         Action::RecordTried(result) => sending::record_tried(app, result.err()),
         Action::CallsFound { keys, result } => orphans::calls_found(app, keys, result),
-        Action::DraftsLoaded { drafts, problems } => incoming::drafts_loaded(app, drafts, problems),
+        Action::DraftsLoaded { drafts, problems } => incoming::drafts_loaded(app, drafts, problems, out),
         Action::DraftsTakenOver { drafts, problems } => incoming::drafts_taken_over(app, drafts, problems),
         Action::DraftSaved { key, result } => incoming::draft_saved(app, &key, result),
         Action::EventRead { seq, result } => page::event_read(app, seq, result),

@@ -28,6 +28,8 @@ pub enum DiskJob {
     Save(Draft),
     /// This draft's call is over: keep it as history.
     End(CallKey, Ending),
+    /// A newer text has taken this one's place: keep it as history.
+    Archive(Draft),
     /// Say when every job before this one is done.
     Flush(oneshot::Sender<()>),
     /// The console is being left: say where the texts are that it was not allowed to save.
@@ -66,6 +68,12 @@ pub fn keep(state: Result<StateDir, String>, jobs: &Receiver<DiskJob>, outcomes:
                     tracing::warn!("a draft whose call is over stays on disk: {error}");
                 }
             }
+            DiskJob::Archive(draft) => {
+                // A console that may not write leaves it where it stands.
+                if let Err(error) = keeper.store.archive(draft, Ending::Replaced, Timestamp::now()) {
+                    tracing::warn!("an older draft is not in the history: {error}");
+                }
+            }
             DiskJob::Flush(done) => drop(done.send(())),
             DiskJob::Leave(done) => drop(done.send(keeper.set_aside())),
         }
@@ -77,7 +85,7 @@ fn refuse(jobs: &Receiver<DiskJob>, why: &str, tell: &impl Fn(Action)) {
     for job in jobs {
         match job {
             DiskJob::Save(draft) => tell(Action::DraftSaved { key: draft.key, result: Err(why.to_owned()) }),
-            DiskJob::End(..) => {}
+            DiskJob::End(..) | DiskJob::Archive(_) => {}
             DiskJob::Flush(done) => drop(done.send(())),
             DiskJob::Leave(done) => drop(done.send(SetAside::new())),
         }
@@ -134,7 +142,7 @@ impl Keeper {
             DiskJob::Save(newer) if newer.key == draft.key => Some(true),
             DiskJob::End(key, _) if *key == draft.key => Some(false),
             DiskJob::Flush(_) | DiskJob::Leave(_) => Some(false),
-            DiskJob::Save(_) | DiskJob::End(..) => None,
+            DiskJob::Save(_) | DiskJob::End(..) | DiskJob::Archive(_) => None,
         });
         next.unwrap_or(false)
     }

@@ -19,8 +19,8 @@ use crate::api::ids::RunId;
 use crate::api::step::{RunSteps, StepDetail};
 use crate::api::tool::{CallKey, StepKey};
 use crate::app::{Action, Effect, editor};
+use crate::store::StateDir;
 use crate::store::journal::{self, Journal};
-use crate::store::{Ending, StateDir};
 use crate::submission::{self, LookedUp, Records};
 
 /// Jobs that may wait for the disk; a full queue is told as a draft that was not saved, and is tried again. That a
@@ -132,7 +132,8 @@ impl Performer {
                     self.tell(Action::DraftSaved { key, result: Err("the disk does not keep up".into()) });
                 }
             }
-            Effect::EndDraft { key, ending } => self.end_draft(key, ending),
+            Effect::EndDraft { key, ending } => self.queue_or_wait(DiskJob::End(key, ending)),
+            Effect::ArchiveDraft(draft) => self.queue_or_wait(DiskJob::Archive(draft)),
             Effect::ReadFile { key, path } => {
                 let outcomes = self.outcomes.clone();
                 tokio::task::spawn_blocking(move || {
@@ -183,9 +184,9 @@ impl Performer {
         let _ = heard.recv_timeout(LAST_SAVES);
     }
 
-    /// A draft that was accepted and stayed on disk would come back as unsent.
-    fn end_draft(&self, key: CallKey, ending: Ending) {
-        if let Err(TrySendError::Full(job)) = self.disk.try_send(DiskJob::End(key, ending)) {
+    /// What is not told again: a draft that was accepted and stayed on disk would come back as unsent.
+    fn queue_or_wait(&self, job: DiskJob) {
+        if let Err(TrySendError::Full(job)) = self.disk.try_send(job) {
             let disk = self.disk.clone();
             self.late.spawn(async move { queue(&disk, job).await });
         }
@@ -400,6 +401,7 @@ mod tests {
 
     use super::*;
     use crate::api::event::{Decoded, decode};
+    use crate::store::Ending;
 
     #[test]
     fn of_two_attempts_at_a_step_the_one_with_its_request_is_taken() {
@@ -484,7 +486,7 @@ mod tests {
             for job in jobs {
                 match job {
                     DiskJob::End(key, _) => ended.push(key),
-                    DiskJob::Save(_) | DiskJob::Flush(_) => {}
+                    DiskJob::Save(_) | DiskJob::Archive(_) | DiskJob::Flush(_) => {}
                     DiskJob::Leave(done) => {
                         let _ = done.send(std::collections::HashMap::new());
                         break;

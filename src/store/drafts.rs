@@ -48,7 +48,7 @@ pub enum Ending {
     Superseded,
     /// The call no longer waits, for another reason, such as the end of the run.
     Withdrawn,
-    /// The console that took the drafts over has another text for the call.
+    /// A newer text was typed for the call by a console that had not read this one.
     Replaced,
 }
 
@@ -278,11 +278,20 @@ impl DraftStore {
             Err(error) => Err(error),
         }
         .map_err(StoreError::io("read", &path))?;
-        let target = self.ended.join(format!("{}-{}.json", at.as_millisecond(), hash_of(key)));
-        let ended = EndedDraft { draft, ending, ended_at: at };
-        private_file::write_whole(&target, &encode(&target, &ended)?)?;
+        self.archive(draft, ending, at)?;
         fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
         private_file::sync_dir(&self.dir).map_err(StoreError::io("write", &self.dir))
+    }
+
+    /// Puts a text into the history beside whatever stands as the draft of its call.
+    ///
+    /// # Errors
+    /// When another console writes, or the disk refuses.
+    pub fn archive(&self, draft: Draft, ending: Ending, at: Timestamp) -> Result<(), StoreError> {
+        self.must_write()?;
+        let target = self.ended.join(format!("{}-{}.json", at.as_millisecond(), hash_of(&draft.key)));
+        let ended = EndedDraft { draft, ending, ended_at: at };
+        private_file::write_whole(&target, &encode(&target, &ended)?)
     }
 
     /// Up to `limit` drafts whose calls are over, latest first, and what stands among them that is none.

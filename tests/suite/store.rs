@@ -94,6 +94,16 @@ fn an_answered_draft_moves_into_the_history_and_its_text_stays_there() {
 }
 
 #[test]
+fn an_older_text_goes_into_the_history_and_the_draft_of_its_call_stays() {
+    let home = TempDir::new().unwrap();
+    let store = open(&home);
+    store.save(&draft("call", "newer", 2)).unwrap();
+    store.archive(draft("call", "older", 1), Ending::Replaced, at(3)).unwrap();
+    assert_eq!(store.load_all().0, [draft("call", "newer", 2)]);
+    assert_eq!(store.history(9).0.iter().map(|ended| ended.draft.text.as_str()).collect::<Vec<_>>(), ["older"]);
+}
+
+#[test]
 fn ending_a_call_that_has_no_draft_is_nothing_to_do() {
     let home = TempDir::new().unwrap();
     let store = open(&home);

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{Answer, App, Level, Reads, StreamCheck, TaskList};
+use super::super::{Answer, App, Editor, Effect, Level, Mode, Reads, StreamCheck, TaskList};
 use super::{AUTOSAVE, SAVE_AGAIN};
 use crate::api::event::{Event, EventBody, Problem, ProtocolError};
 use crate::api::run::{RunSnapshot, RunStatus};
@@ -165,15 +165,25 @@ pub(super) fn tasks_read(app: &mut App, result: Result<RunTasks, String>) {
     }
 }
 
-pub(super) fn drafts_loaded(app: &mut App, drafts: Vec<Draft>, problems: Vec<String>) {
+/// The drafts on disk fill what is untouched here. What was typed before they were read stays, and is newer: of such a
+/// call the text on disk goes to the history, since the next save takes its place.
+pub(super) fn drafts_loaded(app: &mut App, drafts: Vec<Draft>, problems: Vec<String>, out: &mut Vec<Effect>) {
     app.reads.drafts_known = true;
     let mut restored = 0;
     for draft in drafts {
-        let Some(answer) = Answer::restored(draft) else { continue };
-        // What was typed since then is newer.
-        if answer.is_unsent() && !app.answers.contains_key(&answer.key) {
-            restored += 1;
-            app.answers.insert(answer.key.clone(), answer);
+        let Some(answer) = Answer::restored(draft.clone()).filter(Answer::is_unsent) else { continue };
+        match app.answers.get(&answer.key) {
+            Some(mine) if mine.text == answer.text => {}
+            Some(mine) if mine.is_unsent() || mine.sending.is_some() => out.push(Effect::ArchiveDraft(draft)),
+            _ => {
+                restored += 1;
+                if let Mode::Answering(answering) = &mut app.mode
+                    && answering.key == answer.key
+                {
+                    answering.editor = Editor::new(&answer.text);
+                }
+                app.answers.insert(answer.key.clone(), answer);
+            }
         }
     }
     if restored > 0 {

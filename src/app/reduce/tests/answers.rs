@@ -301,14 +301,29 @@ fn a_draft_from_disk_is_restored_with_its_time_and_what_is_typed_since_is_newer(
     desk.enter();
     desk.write("newer");
     desk.esc();
-    desk.act(Action::DraftsLoaded {
+    let effects = desk.act(Action::DraftsLoaded {
         drafts: vec![draft(&key, "older"), draft(&other, "from disk")],
         problems: vec!["drafts/x.json is damaged".into()],
     });
     assert_eq!(&*desk.app.answers[&key].text, "newer");
+    assert!(effects.contains(&Effect::ArchiveDraft(draft(&key, "older"))), "its file is overwritten: {effects:?}");
     let restored = &desk.app.answers[&other];
     assert!(restored.restored && restored.is_error && &*restored.text == "from disk");
     assert!(desk.said().contains("damaged"));
+}
+
+#[test]
+fn a_draft_from_disk_fills_an_answer_that_was_opened_before_and_is_still_empty() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    let key = desk.first_call();
+    desk.press('w');
+    desk.enter();
+    let saved_at = "2026-11-21T09:00:00Z".parse().unwrap();
+    let draft = Draft { key: key.clone(), tool: "look".into(), text: "on disk".into(), is_error: false, saved_at };
+    desk.act(Action::DraftsLoaded { drafts: vec![draft], problems: vec![] });
+    desk.write("!");
+    assert_eq!(&*desk.app.answers[&key].text, "on disk!");
 }
 
 #[test]
