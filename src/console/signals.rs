@@ -160,8 +160,15 @@ mod tests {
             assert_eq!(heard, expected);
         }
         // In one test with the others: a signal is the whole process's.
-        kill_process(getpid(), rustix::process::Signal::TSTP).unwrap();
-        kill_process(getpid(), rustix::process::Signal::CONT).unwrap();
+        let witness = |kind: rustix::process::Signal| {
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(kind.as_raw())).unwrap()
+        };
+        for kind in [rustix::process::Signal::TSTP, rustix::process::Signal::CONT] {
+            let mut witness = witness(kind);
+            kill_process(getpid(), kind).unwrap();
+            // It may be handled by another thread, after the call has returned.
+            tokio::time::timeout(Duration::from_secs(10), witness.recv()).await.unwrap();
+        }
         let heard = tokio::time::timeout(Duration::from_secs(10), signals.next()).await.unwrap();
         assert_eq!(heard, Signal::Continue, "it goes on at once, and nobody would tell it to again");
     }
