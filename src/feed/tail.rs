@@ -73,24 +73,20 @@ impl Tail {
     }
 
     pub(super) fn screen(&mut self, item: Item) -> Screened {
-        let (seq, same, bytes) = match &item {
-            Ok(StreamItem::Event { event, line }) if event.run_id == self.run_id => {
-                (Some(event.seq), tell_the_same(&self.line, line), line.len())
-            }
+        let (seq, bytes) = match &item {
+            Ok(StreamItem::Event { event, line }) if event.run_id == self.run_id => (Some(event.seq), line.len()),
             // Without a place it stands before the line, and the journal has it.
-            Err(StreamError::Protocol(error)) => {
-                (error.seq, rejected_line(error)[..] == self.line[..], error.line.len())
-            }
+            Err(StreamError::Protocol(error)) => (error.seq, error.line.len()),
             Ok(_) | Err(StreamError::Transport(_)) => return Screened::Pass(item),
         };
         match seq {
             None => Screened::Kept,
             Some(seq) if seq < self.seq => Screened::Pass(item),
             Some(seq) if seq == self.seq => match &item {
-                _ if same => Screened::Proved(std::mem::take(&mut self.early)),
-                Ok(_) => Screened::Differs,
+                Ok(StreamItem::Event { line, .. }) if !tell_the_same(&self.line, line) => Screened::Differs,
                 // What cannot be read may have been spoilt on the way.
-                Err(_) => Screened::Kept,
+                Err(StreamError::Protocol(error)) if rejected_line(error)[..] != self.line[..] => Screened::Kept,
+                _ => Screened::Proved(std::mem::take(&mut self.early)),
             },
             Some(_) => {
                 self.early.push(item);
