@@ -7,12 +7,14 @@ use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::file::{self, FileRead, Stop, Trust};
 use super::outbox::{Closed, Outbox};
 use super::sequence::Sequence;
+use super::write_behind::PATIENCE;
 use super::{Feed, FeedHandle, FeedItem, FeedUpdate, LinkState, Signals};
 use crate::api::error::Class;
 use crate::api::event::{Decoded, decode};
@@ -133,8 +135,19 @@ async fn replay(source: ReplayFile, mut outbox: Outbox) -> Result<(), Closed> {
     outbox.link(end).await
 }
 
-/// Reads on a thread of its own and sends on what it gives. `None` where that thread has failed.
+/// Reads on a thread of its own and sends on what it gives. `None` where that thread has failed, or the disk hangs.
 pub(super) async fn read_and_send(
+    lines: Lines<File>,
+    sequence: Sequence,
+    trust: Trust,
+    outbox: &mut Outbox,
+) -> Result<Option<FileRead>, Closed> {
+    send_within(PATIENCE, lines, sequence, trust, outbox).await
+}
+
+/// The same; a disk that gives nothing for longer than `patience` hangs, and the thread is left to it.
+pub(super) async fn send_within(
+    patience: Duration,
     lines: Lines<File>,
     sequence: Sequence,
     trust: Trust,
@@ -145,7 +158,12 @@ pub(super) async fn read_and_send(
         file::read(lines, sequence, trust, |items| give.blocking_send(items).is_ok())
     });
     let mut applied = 0;
-    while let Some(items) = batches.recv().await {
+    loop {
+        let Ok(items) = tokio::time::timeout(patience, batches.recv()).await else {
+            tracing::error!(?patience, "the disk has not answered for too long");
+            return Ok(None);
+        };
+        let Some(items) = items else { break };
         applied += items.iter().filter(|item| takes_a_place(item)).count() as u64;
         outbox.send(FeedUpdate::Items(items)).await?;
         outbox.link(LinkState::CatchingUp { applied }).await?;

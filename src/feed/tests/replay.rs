@@ -3,6 +3,11 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::feed::file::Trust;
+use crate::feed::outbox::Outbox;
+use crate::feed::replay::send_within;
+use crate::feed::sequence::Sequence;
+use crate::store::journal::Lines;
 
 fn line(piece: &Piece) -> String {
     match item(piece) {
@@ -116,4 +121,21 @@ async fn a_file_knows_its_run_and_rejects_the_events_of_another() {
     let mixed = file(&[Ev(1)], &format!("{other}\n"));
     assert_eq!(ReplayFile::open(mixed.path()).unwrap().run_id().to_string(), RUN);
     assert_eq!(replayed(&mixed).await[1], "1 !");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_disk_that_hangs_while_it_is_read_is_given_up() {
+    let home = tempfile::tempdir().unwrap();
+    let pipe = home.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Whoever holds it writes nothing, until it is dropped.
+    let held = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    let lines = Lines::new(std::fs::File::open(&pipe).unwrap(), 0, u64::MAX);
+    let (tx, _rx) = mpsc::channel(1);
+    let order = Sequence::new(RUN.parse().unwrap(), 0);
+    let patience = Duration::from_millis(50);
+    let read = send_within(patience, lines, order, Trust::Nothing, &mut Outbox::new(tx)).await;
+    assert!(matches!(read, Ok(None)), "{read:?}");
+    drop(held);
 }
