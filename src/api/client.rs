@@ -1,7 +1,8 @@
 //! The HTTP client of the runs API.
 //!
-//! Owns the requests, their headers and their time limits; the calls themselves are in `endpoints`. Rules: credentials go to the base URL's host and nowhere else, redirects are not followed,
-//! this machine is never reached through a proxy, and no answer is read beyond a bound.
+//! Owns the requests, their headers and their time limits; the calls themselves are in `endpoints`. Rules: credentials
+//! go to the base URL's host and nowhere else, redirects are not followed, this machine is never reached through a
+//! proxy, and no answer is read beyond a bound.
 
 mod answer;
 mod base_url;

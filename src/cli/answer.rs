@@ -4,8 +4,9 @@
 //! what is given (flags or a file) ── pending-tools ──► one request ── review, yes ──► submission ──► outcome
 //! ```
 //!
-//! Rules: what an ended process has left under way is looked up first; nothing leaves before every call is known to wait; what is sent is what was given, byte for byte; sending is
-//! [`crate::submission`]'s alone, and it ends in words and an exit code whatever happens.
+//! Rules: what an ended process has left under way is looked up first; nothing leaves before every call is known to
+//! wait; what is sent is what was given, byte for byte; sending is [`crate::submission`]'s alone, and it ends in words and
+//! an exit code whatever happens.
 
 mod earlier;
 mod given;

@@ -1,10 +1,10 @@
 //! Runs a workflow: the one engine behind `demo`, `simulate` and the tests.
 //!
 //! Owns the order of things: what each node does next, and when; which node begins is `schedule`'s, what a join takes
-//! `join`'s, what a node puts out `output`'s. It is a discrete-event simulation: pure and synchronous, its time is whatever [`Engine::advance`] is told, and each node is a task with a
-//! queue of beats (a delay and an act) of which the first is on a heap of timers. Whoever drives it sleeps until
-//! [`Engine::next_due`]; nothing ever polls. What a beat does to the world outside are events in the ledger, and child
-//! runs for the driver to start.
+//! `join`'s, what a node puts out `output`'s. It is a discrete-event simulation: pure and synchronous, its time is
+//! whatever [`Engine::advance`] is told, and each node is a task with a queue of beats (a delay and an act) of which
+//! the first is on a heap of timers. Whoever drives it sleeps until [`Engine::next_due`]; nothing ever polls. What a
+//! beat does to the world outside are events in the ledger, and child runs for the driver to start.
 //!
 //! Rule: the same plan, script, seed and answers at the same times give the same events.
 

@@ -1,6 +1,7 @@
 //! What would be sent, shown to the operator before it is.
 //!
-//! Rules: it goes to the terminal (standard error where that is one), all of it inert, an error's output included; only an answer typed after it was shown counts as yes.
+//! Rules: it goes to the terminal (standard error where that is one), all of it inert, an error's output included; only
+//! an answer typed after it was shown counts as yes.
 
 use std::fmt::Write as _;
 use std::fs::File;

@@ -1,7 +1,8 @@
 //! The event stream: events as they are appended, until the run ends.
 //!
-//! Owns the query of `GET /runs/{id}/events` and the body that answers it, in either of its forms. Rule: an event is sent as soon as it is in
-//! the log; the stream ends when the run has ended and everything is sent, and not before unless it was asked to.
+//! Owns the query of `GET /runs/{id}/events` and the body that answers it, in either of its forms. Rule: an event is
+//! sent as soon as it is in the log; the stream ends when the run has ended and everything is sent, and not before
+//! unless it was asked to.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! `POST /runs/{run_id}/tool-results`.
 //!
-//! Owns taking results, and what faults do to it: a rival who is quicker, and results that are left. Rule: a submission that comes again under its request id gets the answer that the first one got.
+//! Owns taking results, and what faults do to it: a rival who is quicker, and results that are left. Rule: a submission
+//! that comes again under its request id gets the answer that the first one got.
 
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
