@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::private_file::{self, TEMPORARY_PREFIX};
-use super::state_dir::{self, StateDir, hash_name};
+use super::state_dir::{self, StateDir, hash_name, name_of};
 use super::{Draft, Problem, StoreError};
 use crate::api::tool::CallKey;
 
@@ -390,8 +390,4 @@ fn list(dir: &Path) -> (Vec<PathBuf>, Vec<Problem>) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => (Vec::new(), Vec::new()),
         Err(error) => (Vec::new(), vec![Problem::new(dir, format!("cannot be listed: {error}"))]),
     }
-}
-
-fn name_of(path: &Path) -> std::borrow::Cow<'_, str> {
-    path.file_name().map(std::ffi::OsStr::to_string_lossy).unwrap_or_default()
 }

@@ -4,6 +4,8 @@
 //! directory is a real one with mode 0700; a symbolic link in its place is refused, since someone else may have laid
 //! it to have the text written where they can read it.
 
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -111,9 +113,28 @@ pub fn server_name(dir: &Path) -> Option<String> {
     String::from_utf8(bytes).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// Whether a directory's name is that of a run.
-pub(super) fn is_run_name(name: &str) -> bool {
-    RunId::parse(name).is_ok()
+/// The directories of all runs below the program's, by server and id; what is not ours, such as the log, is passed over.
+pub(super) fn runs(program: &Path) -> Vec<PathBuf> {
+    let is_server = |dir: &PathBuf| {
+        let name = name_of(dir);
+        name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let servers = directories(program).into_iter().filter(is_server);
+    servers.flat_map(|server| directories(&server)).filter(|dir| RunId::parse(&name_of(dir)).is_ok()).collect()
+}
+
+/// The directories in `dir`, by name; a symbolic link to one is none.
+fn directories(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    let real = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut paths: Vec<PathBuf> = real.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// The last part of a path.
+pub(super) fn name_of(path: &Path) -> Cow<'_, str> {
+    path.file_name().map(OsStr::to_string_lossy).unwrap_or_default()
 }
 
 /// Makes `dir` with mode 0700, or checks that what is there is a directory and makes it so.

@@ -2,12 +2,11 @@
 //!
 //! Owns finding the runs' directories and reading them. Rule: looking changes nothing and takes no lock that it keeps.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::drafts::{DraftStore, EndedDraft};
 use super::intents::{IntentStore, StoredIntent};
-use super::state_dir::{self, PROGRAM_DIR, StateDir};
+use super::state_dir::{self, PROGRAM_DIR, StateDir, name_of};
 use super::{Draft, Problem};
 
 /// One run's directory.
@@ -36,26 +35,20 @@ pub struct KeptRun {
 /// Every run that anything is kept of, by server and id.
 #[must_use]
 pub fn runs(state_home: &Path) -> Vec<KeptRun> {
-    let mut found = Vec::new();
-    for server in directories(&state_home.join(PROGRAM_DIR)) {
-        for run in directories(&server) {
-            if state_dir::is_run_name(&name(&run)) {
-                found.push(run_of(&server, run));
-            }
-        }
-    }
-    found
+    state_dir::runs(&state_home.join(PROGRAM_DIR)).into_iter().map(run_of).collect()
 }
 
-fn run_of(server: &Path, path: PathBuf) -> KeptRun {
-    let run_id = name(&path);
+fn run_of(path: PathBuf) -> KeptRun {
+    let run_id = name_of(&path).into_owned();
+    let server = path.parent().unwrap_or(&path);
+    let server = state_dir::server_name(server).unwrap_or_else(|| name_of(server).into_owned());
     let state = StateDir::found(path);
     let store = DraftStore::look(&state);
     let (drafts, mut problems) = store.load_all();
     let (ended, more) = store.history(usize::MAX);
     problems.extend(more);
     KeptRun {
-        server: state_dir::server_name(server).unwrap_or_else(|| name(server)),
+        server,
         run_id,
         drafts,
         set_aside: store.all_set_aside(),
@@ -65,17 +58,4 @@ fn run_of(server: &Path, path: PathBuf) -> KeptRun {
         problems,
         state,
     }
-}
-
-/// The directories in `dir` that are real ones, by name.
-fn directories(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
-    let real = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let mut paths: Vec<PathBuf> = real.map(|entry| entry.path()).collect();
-    paths.sort();
-    paths
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }

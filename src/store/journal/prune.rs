@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::{FILE_NAME, LOCK_NAME, Lock, set_aside_in};
 use crate::store::StateDir;
 use crate::store::intents::{INTENTS_DIR, IntentStore};
-use crate::store::state_dir::DRAFTS_DIR;
+use crate::store::state_dir::{self, DRAFTS_DIR};
 
 /// A journal that nobody has touched for so long goes.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -46,8 +46,7 @@ pub fn prune(own: &StateDir, now: SystemTime) {
 
 fn prune_to(own: &StateDir, now: SystemTime, kept_bytes: u64) -> Pruned {
     let Some(program) = own.path().parent().and_then(Path::parent) else { return Pruned::default() };
-    let servers = directories(program).into_iter().filter(|server| is_ours(server));
-    let mut kept: Vec<Kept> = servers.flat_map(|server| directories(&server)).filter_map(journals_in).collect();
+    let mut kept: Vec<Kept> = state_dir::runs(program).into_iter().filter_map(journals_in).collect();
     kept.sort_by_key(|kept| kept.touched);
     let mut bytes: u64 = kept.iter().map(|kept| kept.bytes).sum();
     let mut pruned = Pruned::default();
@@ -63,19 +62,6 @@ fn prune_to(own: &StateDir, now: SystemTime, kept_bytes: u64) -> Pruned {
         }
     }
     pruned
-}
-
-/// A server's directory has a name of 32 hex digits; `log` stands beside them.
-fn is_ours(server: &Path) -> bool {
-    let name = server.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// The directories in `dir`; a link to one is none.
-fn directories(dir: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let real = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-    entries.filter_map(Result::ok).filter(real).map(|entry| entry.path()).collect()
 }
 
 fn journals_in(dir: PathBuf) -> Option<Kept> {
