@@ -16,7 +16,7 @@ use super::LinkState;
 use super::follow::{End, Follower};
 use super::journal_format::tell_the_same;
 use super::sequence::REREADS;
-use super::session::{HISTORY_QUIET, PAGE, Reading, readable};
+use super::session::{HISTORY_QUIET, ONLY_ALIVE, PAGE, Reading, readable};
 use super::source::Source;
 use crate::api::client::{EventsQuery, Reply, StreamItem};
 use crate::api::error::{Error, StreamError};
@@ -68,7 +68,7 @@ impl<S: Source> Follower<S> {
     pub(super) async fn probed(&mut self, probed: Option<Probed>, reading: &mut Reading) -> Result<(), End> {
         reading.probe = None;
         reading.doubted = false;
-        reading.event_at = Instant::now();
+        (reading.event_at, reading.look_after) = (Instant::now(), ONLY_ALIVE);
         if matches!(probed, Some(Probed::More(_) | Probed::Nothing(_))) {
             (self.gone, self.doubtful) = (0, false);
         }
@@ -91,7 +91,11 @@ impl<S: Source> Follower<S> {
                     format!("event {last}, which was read before, did not come again; asking again ({})", self.gone);
                 Err(End::Failed { cause, class: None, retry_after: None })
             }
-            Some(Probed::Failed(_)) if std::mem::take(&mut reading.only_alive) => Ok(()),
+            Some(Probed::Failed(_)) if std::mem::take(&mut reading.only_alive) => {
+                // It says nothing of the stream, so what was to be found out is asked again soon.
+                reading.look_after = 1;
+                Ok(())
+            }
             Some(Probed::More(seq)) if seq > self.sequence.last() => Err(End::Reopen),
             Some(Probed::More(_)) => {
                 // The stream was only late.

@@ -29,7 +29,7 @@ pub(super) const HISTORY_QUIET: Duration = Duration::from_secs(5);
 
 /// A stream that says for so many idle timeouts only that it is alive is probed: a server may have lost what it should
 /// say and not the clock that keeps the connection.
-const ONLY_ALIVE: u32 = 4;
+pub(super) const ONLY_ALIVE: u32 = 4;
 
 /// How often the snapshot is read after the run's last event before the run counts as ended without it.
 const LAST_READS: u32 = 3;
@@ -52,6 +52,8 @@ pub(super) struct Reading {
     pub(super) applied: u64,
     /// When an event came last, or the stream was opened.
     pub(super) event_at: Instant,
+    /// After so many idle timeouts without an event the stream is probed although it is alive.
+    pub(super) look_after: u32,
     /// The last sign of life, on both clocks.
     pub(super) sign: Instant,
     pub(super) sign_at: Timestamp,
@@ -72,6 +74,7 @@ impl Reading {
             phase,
             applied,
             event_at: Instant::now(),
+            look_after: ONLY_ALIVE,
             sign: Instant::now(),
             sign_at: Timestamp::now(),
             probe: None,
@@ -246,7 +249,7 @@ impl<S: Source> Follower<S> {
                 Phase::History => reading.sign + HISTORY_QUIET.min(self.config.idle_timeout),
                 Phase::Live => reading.sign + self.config.idle_timeout,
             };
-            let look_at = reading.event_at + self.config.idle_timeout * ONLY_ALIVE;
+            let look_at = reading.event_at + self.config.idle_timeout * reading.look_after;
             tokio::select! {
                 biased;
                 item = stream.next() => {
@@ -351,7 +354,7 @@ impl<S: Source> Follower<S> {
         let given = self.sequence.take_given();
         if given > 0 {
             reading.applied += given;
-            reading.event_at = Instant::now();
+            (reading.event_at, reading.look_after) = (Instant::now(), ONLY_ALIVE);
             self.run_ended |= self.sequence.run_ended();
             self.backoff.reset();
             self.endless = 0;
