@@ -246,12 +246,19 @@ impl App {
     /// The regions of the screen as it stands.
     #[must_use]
     pub fn layout(&self) -> Layout {
+        self.layout_with(self.measured.notice)
+    }
+
+    /// The same, with so many rows for a notice.
+    #[must_use]
+    pub fn layout_with(&self, notice_rows: u16) -> Layout {
         Layout::new(
             self.size,
             Shape {
                 waiting_rows: self.waiting_rows().len(),
                 cost_rows: self.run.ledger.rows(&self.identity.prices).len(),
                 answering: matches!(self.mode, Mode::Answering(_) | Mode::Review(_)),
+                notice_rows,
             },
         )
     }

@@ -75,12 +75,13 @@ fn copy(from: &Buffer, to: &mut Buffer) {
 }
 
 fn render(app: &App, theme: Theme, cache: &mut Cache, buf: &mut Buffer) -> (Measured, Option<Position>) {
-    let layout = app.layout();
+    let notice = footer::notice_rows(app, theme, buf.area.width);
+    let layout = app.layout_with(notice);
     if layout.too_small {
         too_small::render(app, theme, buf.area, buf);
         return (app.measured, None);
     }
-    let mut measured = app.measured;
+    let mut measured = Measured { notice, ..app.measured };
     first_line::render(app, theme, layout.first_line, buf);
     let between = Rect {
         y: layout.first_line.bottom(),

@@ -149,6 +149,8 @@ pub struct Measured {
     pub page: usize,
     /// Rows of the open review.
     pub review: usize,
+    /// Rows of the notice above the key hints.
+    pub notice: u16,
 }
 
 /// Something to be done outside.

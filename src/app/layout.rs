@@ -29,6 +29,8 @@ pub struct Shape {
     pub cost_rows: usize,
     /// Whether an answer is open.
     pub answering: bool,
+    /// Rows that a notice needs above the key hints.
+    pub notice_rows: u16,
 }
 
 /// The regions. A region that is not shown is empty.
@@ -54,7 +56,7 @@ pub struct Layout {
     pub editor: Rect,
     /// The state of the open draft.
     pub draft_state: Rect,
-    /// Key hints and notices.
+    /// Notices, and key hints in its last row. A notice takes its rows from the panes and covers none of theirs.
     pub footer: Rect,
 }
 
@@ -65,8 +67,9 @@ impl Layout {
         let area = Rect::new(0, 0, columns, rows);
         let mut layout =
             Self { too_small: columns < MINIMUM.0 || rows < MINIMUM.1, wide: columns >= WIDE, ..Self::default() };
+        let footer = Constraint::Length(1 + shape.notice_rows);
         let [first_line, body, footer] =
-            Split::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]).areas(area);
+            Split::vertical([Constraint::Length(1), Constraint::Fill(1), footer]).areas(area);
         layout.first_line = first_line;
         layout.footer = footer;
         let upper = if shape.answering { layout.place_answer(body) } else { layout.place_waiting(body, shape) };
@@ -161,8 +164,9 @@ mod tests {
         #[test]
         fn regions_fill_the_window_and_never_overlap(
             columns in 1_u16..260, rows in 1_u16..90, waiting_rows in 0_usize..50, cost_rows in 0_usize..20, answering: bool,
+            notice_rows in 0_u16..4,
         ) {
-            let layout = Layout::new((columns, rows), Shape { waiting_rows, cost_rows, answering });
+            let layout = Layout::new((columns, rows), Shape { waiting_rows, cost_rows, answering, notice_rows });
             let regions = regions(&layout);
             let mut cells = 0_u32;
             for (i, region) in regions.iter().enumerate() {
@@ -185,9 +189,11 @@ mod tests {
 
     #[test]
     fn at_the_smallest_window_an_answer_has_room_for_its_arguments_and_its_text() {
-        let layout = Layout::new(MINIMUM, Shape { waiting_rows: 2, cost_rows: 3, answering: true });
-        assert!(!layout.too_small);
-        assert!(inside(layout.arguments).height >= 3, "{layout:?}");
-        assert!(inside(layout.editor).height >= 3, "{layout:?}");
+        for (notice_rows, least) in [(0, 3), (3, 2)] {
+            let layout = Layout::new(MINIMUM, Shape { waiting_rows: 2, cost_rows: 3, answering: true, notice_rows });
+            assert!(!layout.too_small);
+            assert!(inside(layout.arguments).height >= least, "{layout:?}");
+            assert!(inside(layout.editor).height >= least, "{layout:?}");
+        }
     }
 }

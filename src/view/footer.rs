@@ -8,8 +8,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::text::Span;
-use ratatui::widgets::{Clear, Widget};
+use ratatui::text::{Line, Span};
 
 use super::theme::{Role, Sign, Theme};
 use super::{page, pane, text};
@@ -17,7 +16,7 @@ use crate::app::keys::{self, Context};
 use crate::app::{App, Command, Level, Mode, Notice, Page, PageContent, Pane, Side, Tab};
 use crate::feed::LinkState;
 
-/// Rows that a long notice may take, growing upwards over the panes.
+/// Rows that a long notice may take, from the panes.
 const NOTICE_ROWS: usize = 3;
 /// Columns that an error beside the hints leaves to them; a longer one stands above.
 const ROOM_FOR_HINTS: usize = 40;
@@ -81,32 +80,17 @@ fn said(app: &App, notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) 
         spans.extend(text::cut(&text::one_line(&notice.text), room, theme.style(role), theme));
         return pane::row(spans, 0, area, buf);
     }
-    // In an open answer Esc leaves the answer, not the error.
-    let leave = if notice.level == Level::Error && app.context() == Context::Browse { "  Esc" } else { "" };
-    let columns = usize::from(area.width).saturating_sub(4 + leave.len()).max(2);
-    let mut rows = text::wrap(&notice.text, columns, theme.style(role), theme);
-    if rows.len() > NOTICE_ROWS {
-        rows.truncate(NOTICE_ROWS - 1);
-        let shown: usize =
-            rows.iter().map(|row| row.spans.iter().map(|span| span.content.chars().count()).sum::<usize>()).sum();
-        let rest: String = notice.text.chars().skip(shown).collect();
-        rows.push(text::cut(&text::one_line(&rest), columns, theme.style(role), theme).into());
-    }
-    let inline = usize::from(area.width).saturating_sub(ROOM_FOR_HINTS);
-    if let [row] = &mut rows[..]
-        && (notice.level != Level::Error || text::spans_width(&row.spans) <= inline)
-    {
+    let leave = leave(app, notice);
+    let mut rows = wrapped(app, notice, theme, area.width);
+    if is_inline(notice, &rows, area.width) {
         let mut spans = vec![Span::styled(format!("{} ", theme.sign(sign)), theme.style(role))];
-        spans.append(&mut row.spans);
+        spans.extend(rows.pop().into_iter().flat_map(|row| row.spans));
         spans.push(Span::styled(leave, theme.style(Role::Quiet)));
         spans.push(Span::raw("   "));
         hints(app, theme, spans, area, buf);
         return;
     }
     // Whatever is said, the keys that lead on stay in sight below it.
-    let height = u16::try_from(rows.len()).unwrap_or(1).min(area.y);
-    let over = Rect { y: area.y - height, height, ..area };
-    Clear.render(over, buf);
     for (at, row) in rows.into_iter().enumerate() {
         let head = if at == 0 { format!(" {} ", theme.sign(sign)) } else { "   ".to_owned() };
         let mut spans = vec![Span::styled(head, theme.style(role))];
@@ -115,9 +99,49 @@ fn said(app: &App, notice: &Notice, theme: Theme, area: Rect, buf: &mut Buffer) 
             text::fill(&mut spans, usize::from(area.width).saturating_sub(leave.len() + 1));
             spans.push(Span::styled(leave, theme.style(Role::Quiet)));
         }
-        pane::row(spans, at, over, buf);
+        pane::row(spans, at, area, buf);
     }
-    hints(app, theme, Vec::new(), area, buf);
+    hints(app, theme, Vec::new(), last_row(area), buf);
+}
+
+/// Rows that what is said now needs above the key hints.
+pub(super) fn notice_rows(app: &App, theme: Theme, columns: u16) -> u16 {
+    if typed(app).is_some() || app.context() == Context::Review {
+        return 0;
+    }
+    let Some(notice) = app.current_notice() else { return 0 };
+    let rows = wrapped(app, notice, theme, columns);
+    if is_inline(notice, &rows, columns) { 0 } else { u16::try_from(rows.len()).unwrap_or(0) }
+}
+
+/// In an open answer Esc leaves the answer, not the error.
+fn leave(app: &App, notice: &Notice) -> &'static str {
+    if notice.level == Level::Error && app.context() == Context::Browse { "  Esc" } else { "" }
+}
+
+/// A notice in at most [`NOTICE_ROWS`] rows.
+fn wrapped(app: &App, notice: &Notice, theme: Theme, columns: u16) -> Vec<Line<'static>> {
+    let columns = usize::from(columns).saturating_sub(4 + leave(app, notice).len()).max(2);
+    let role = page::level_role(notice.level);
+    let mut rows = text::wrap(&notice.text, columns, theme.style(role), theme);
+    if rows.len() > NOTICE_ROWS {
+        rows.truncate(NOTICE_ROWS - 1);
+        let shown: usize =
+            rows.iter().map(|row| row.spans.iter().map(|span| span.content.chars().count()).sum::<usize>()).sum();
+        let rest: String = notice.text.chars().skip(shown).collect();
+        rows.push(text::cut(&text::one_line(&rest), columns, theme.style(role), theme).into());
+    }
+    rows
+}
+
+/// Whether a notice stands beside the hints.
+fn is_inline(notice: &Notice, rows: &[Line<'_>], columns: u16) -> bool {
+    let room = usize::from(columns).saturating_sub(ROOM_FOR_HINTS);
+    matches!(rows, [row] if notice.level != Level::Error || text::spans_width(&row.spans) <= room)
+}
+
+fn last_row(area: Rect) -> Rect {
+    Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area }
 }
 
 /// Why there is no link, where there is none.
@@ -197,7 +221,10 @@ fn offered(app: &App, context: Context) -> Vec<(Command, &'static str)> {
 
 fn browse(app: &App) -> Vec<(Command, &'static str)> {
     let open = match app.focus {
-        Pane::Waiting => Some("answer"),
+        Pane::Waiting => {
+            let selected = app.waiting.as_ref();
+            Some(if selected.is_some_and(|key| app.pending(key).is_none()) { "compare" } else { "answer" })
+        }
         Pane::Nodes => Some("look into"),
         Pane::Detail if app.shown_tab() == Tab::Runs => Some("copy command"),
         Pane::Detail if matches!(app.shown_tab(), Tab::Events | Tab::Steps) => Some("read"),

@@ -36,7 +36,9 @@ pub(super) fn review(app: &mut App, out: &mut Vec<Effect>) {
 /// Whether the answer to a call can be sent now; if not, why, and what to do.
 fn readiness(app: &App, key: &CallKey) -> Result<(), &'static str> {
     let Some(call) = app.pending(key) else {
-        return Err("this call no longer waits; your text is kept. y in the list of waiting calls copies it");
+        return Err(
+            "this call no longer waits; your text is kept. Enter on it in the list of waiting calls shows what became of it",
+        );
     };
     let Some(answer) = app.answers.get(key) else { return Err("nothing to send yet") };
     if answer.sending.is_some() {
@@ -127,9 +129,12 @@ fn show(review: &mut Review, results: Vec<ToolResult>) {
 /// everything that arrives.
 pub(super) fn recheck(app: &mut App) {
     let Mode::Review(review) = &app.mode else { return };
-    if let Some(why) = review.keys.iter().find_map(|key| readiness(app, key).err()) {
+    if let Some((key, why)) = review.keys.iter().find_map(|key| Some((key.clone(), readiness(app, key).err()?))) {
         back_to_answering(app);
-        app.notify(Level::Error, format!("not sent: {why}"));
+        // It may stand while another answer is open: it says which it speaks of.
+        let tool = app.answers.get(&key).map(|answer| format!(" {}", answer.tool)).unwrap_or_default();
+        let (node, step) = (&key.step.node_id, key.step.step);
+        app.notify(Level::Error, format!("{node} {step}{tool} was not sent: {why}"));
         return;
     }
     let results = results_of(app, &review.keys);

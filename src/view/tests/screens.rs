@@ -305,6 +305,23 @@ fn no_notice_covers_what_a_review_shows_nor_whether_its_keys_count() {
 }
 
 #[test]
+fn no_notice_covers_what_waits_nor_the_end_of_a_text_nor_the_state_of_its_draft() {
+    for (columns, rows) in [(120, 36), (80, 24), (60, 16)] {
+        let mut scene = busy(columns, rows);
+        scene.app.notify(Level::Error, "an error of many words ".repeat(20));
+        let listed = scene.screen(MONO);
+        let (list, said) = (listed.find("roll_back 1").unwrap(), listed.find("an error of many words").unwrap());
+        assert!(list < said && listed[list..said].contains(['┛', '╯']), "{listed}");
+        scene.keys("w").key(KeyCode::Enter);
+        scene.act(Action::Paste(format!("{}the end", "a line\n".repeat(40))));
+        let open = scene.screen(MONO);
+        for words in ["an error of many words", "the end", "not JSON", "Ctrl-S"] {
+            assert!(open.contains(words), "{words}: {open}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_in_each_of_its_states() {
     let mut scene = busy(120, 36);
     scene.keys("w").key(KeyCode::Enter);
