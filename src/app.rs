@@ -176,6 +176,8 @@ struct Reads {
     pending_known: bool,
     /// The drafts on disk were read.
     drafts_known: bool,
+    /// What ended processes have left is asked of the disk once, where there is no link: in flight from then on.
+    left: Read,
     /// What ended processes have left is looked up as anything else is read.
     intents: Read,
 }

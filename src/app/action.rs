@@ -13,7 +13,7 @@ use crate::api::task::RunTasks;
 use crate::api::tool::{CallKey, PendingTools, StepKey};
 use crate::feed::FeedUpdate;
 use crate::store::{Draft, Ending};
-use crate::submission::{Intent, LookedUp, PastCall, Progress, Verdict};
+use crate::submission::{Intent, Left, LookedUp, PastCall, Progress, Verdict};
 
 /// The time, as it comes in with each action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub enum Action {
         /// How.
         verdict: Verdict,
     },
+    /// [`Effect::FindLeft`] came back.
+    LeftFound(Vec<Left>),
     /// [`Effect::LookUpIntents`] says what it finds.
     LookedUp(LookedUp),
     /// [`Effect::LookUpIntents`] has ended.
@@ -169,6 +171,8 @@ pub enum Effect {
     ProbeLink,
     /// Send an answer.
     Submit(Intent),
+    /// Find on disk the submissions whose process ended on the way: there is no link to look them up.
+    FindLeft,
     /// Find out what became of submissions whose process ended on the way; nothing is sent.
     LookUpIntents,
     /// Find out whether a send could be written down.

@@ -50,6 +50,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::PendingRead { generation, answer } => incoming::pending_read(app, generation, answer),
         Action::SubmissionProgress { request_id, progress } => sending::progress(app, request_id, &progress),
         Action::SubmissionEnded { request_id, verdict } => sending::ended(app, request_id, &verdict, out),
+        Action::LeftFound(left) => intents::found(app, &left),
         Action::LookedUp(told) => intents::looked_up(app, told, out),
         Action::LookUpDone => app.reads.intents.in_flight = false,
         Action::RecordTried(result) => sending::record_tried(app, result.err()),

@@ -123,7 +123,8 @@ pub async fn run(config: ConsoleConfig, source: Source) -> io::Result<Left> {
         }
         Source::File { file, path } => (Feed::replay(file, update_tx), Performer::of_a_file(run_id, path, outcome_tx)),
     };
-    let mut console = Loop {
+    // On the heap: what a future holds is copied as it is handed on.
+    let mut console = Box::new(Loop {
         app,
         theme: config.theme,
         cache,
@@ -140,7 +141,7 @@ pub async fn run(config: ConsoleConfig, source: Source) -> io::Result<Left> {
         feed,
         editing: false,
         end: None,
-    };
+    });
     for problem in config.problems {
         console.app.notify(Level::Error, problem);
     }
@@ -377,7 +378,7 @@ impl Loop {
     }
 
     /// Gives the terminal back, lets drafts reach the disk and submissions their verdict, and sums up.
-    async fn leave(mut self, end: &End, command: &[String]) -> Left {
+    async fn leave(mut self: Box<Self>, end: &End, command: &[String]) -> Left {
         if !matches!(end, End::Quit) {
             self.reduce(Action::Quit);
         }

@@ -3,6 +3,7 @@
 use super::drafts::SetAside;
 use super::summary::Summary;
 use crate::app::{Answer, App};
+use crate::submission::CallVerdict;
 use crate::view::{Theme, format, text};
 
 /// The summary of a console that is left; `command` comes back to it, `set_aside` says where the texts are that it was
@@ -16,7 +17,11 @@ pub fn summary(app: &App, theme: Theme, command: &[String], set_aside: &SetAside
         format!("{}  {}", call(&pending.key, pending.call.name.as_str()), format::age(app.age(pending.since)))
     });
     let unsent = app.unsent().map(|answer| {
-        let state = if answer.sending.is_some() { ", on its way when the console was left" } else { "" };
+        let state = match (&answer.sending, &answer.verdict) {
+            (Some(_), _) => ", on its way when the console was left",
+            (None, Some(CallVerdict::Unknown { .. })) => ", sent, outcome unknown: coming back looks again",
+            (None, _) => "",
+        };
         format!("{}  {} bytes{state}", call(&answer.key, answer.tool.as_str()), answer.text.len())
     });
     let mut notices = Vec::new();

@@ -119,6 +119,12 @@ impl Performer {
             Effect::ReadStep { key } => self.read_step(key),
             Effect::Submit(intent) => self.submit(intent),
             Effect::LookUpIntents => self.look_up_intents(),
+            Effect::FindLeft => {
+                let (records, outcomes) = (self.records.clone(), self.outcomes.clone());
+                tokio::task::spawn_blocking(move || {
+                    let _ = outcomes.blocking_send(Action::LeftFound(records.left()));
+                });
+            }
             Effect::TryRecord => {
                 let (records, outcomes) = (self.records.clone(), self.outcomes.clone());
                 tokio::task::spawn_blocking(move || {

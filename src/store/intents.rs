@@ -328,6 +328,21 @@ impl IntentStore {
         Ok((claims, problems))
     }
 
+    /// Every submission of unknown fate that nobody drives, oldest first; nothing is claimed or changed.
+    ///
+    /// # Errors
+    /// When the directory cannot be locked.
+    pub fn left(&self) -> Result<Vec<StoredIntent>, StoreError> {
+        let _held = self.lock()?;
+        let free = self.all().0.into_iter().filter_map(|found| match found {
+            Found::Free(claim) if claim.stored.settled.is_none() => Some(claim.stored),
+            Found::Free(_) | Found::Driven(_) => None,
+        });
+        let mut left: Vec<StoredIntent> = free.collect();
+        left.sort_by_key(|stored| stored.record.decided_at);
+        Ok(left)
+    }
+
     /// Every submission as it stands, and whether a living process drives it; nothing is changed.
     #[must_use]
     pub fn list(state: &StateDir) -> Vec<(StoredIntent, bool)> {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::machine::{Command, Findings, Input, Machine};
 use super::past::read_events;
 use super::patience::Patience;
-use super::records::{Opening, Page, Records, intent_of};
+use super::records::{Opening, Page, Records};
 use super::search::Search;
 use super::{CallVerdict, Intent, Progress, Verdict};
 use crate::api::client::Client;
@@ -136,9 +136,7 @@ pub async fn look_up(client: &Client, records: &Records, limit: Option<Duration>
 }
 
 fn left(claim: Claim) -> (Left, Page) {
-    let (intent, stored) = (intent_of(&claim), claim.stored());
-    let left = Left { intent, by: stored.record.by, decided_at: stored.record.decided_at, sends: stored.sends };
-    (left, Page::of(claim))
+    (Left::of(claim.stored()), Page::of(claim))
 }
 
 async fn drive(

@@ -5,8 +5,8 @@
 
 use jiff::Timestamp;
 
-use super::{CallVerdict, Intent, Verdict};
-use crate::store::intents::{Begun, Claim, IntentRecord, IntentStore, Outcome, Sender, Start};
+use super::{CallVerdict, Intent, Left, Verdict};
+use crate::store::intents::{Begun, Claim, IntentRecord, IntentStore, Outcome, Sender, Start, StoredIntent};
 use crate::store::{Problem, StateDir, StoreError};
 
 /// Where submissions are written down, by whom; or why nowhere.
@@ -57,6 +57,14 @@ impl Records {
     /// With the reason, in words.
     pub fn try_writing(&self) -> Result<(), String> {
         self.store.as_ref().map_err(Clone::clone)?.try_writing().map_err(|error| error.to_string())
+    }
+
+    /// What ended processes have left, as it stands on disk: nobody is asked, and it is not claimed. Blocks. What
+    /// cannot be read is told by the look-up.
+    #[must_use]
+    pub fn left(&self) -> Vec<Left> {
+        let found = self.store.as_ref().ok().and_then(|store| store.left().ok());
+        found.unwrap_or_default().iter().map(Left::of).collect()
     }
 
     pub(super) async fn open(&self, intent: &Intent) -> Opening {
@@ -149,12 +157,23 @@ fn outcomes(verdict: &Verdict) -> Option<Vec<Outcome>> {
 
 /// What a claim is about, as it is sent and searched for.
 pub(super) fn intent_of(claim: &Claim) -> Intent {
-    let record = &claim.stored().record;
+    intent_in(claim.stored())
+}
+
+fn intent_in(stored: &StoredIntent) -> Intent {
+    let record = &stored.record;
     Intent {
         request_id: record.request_id,
         run_id: record.run_id,
         request: record.request.clone(),
         after_seq: record.after_seq,
+    }
+}
+
+impl Left {
+    pub(super) fn of(stored: &StoredIntent) -> Self {
+        let (by, decided_at) = (stored.record.by, stored.record.decided_at);
+        Self { intent: intent_in(stored), by, decided_at, sends: stored.sends }
     }
 }
 

@@ -13,11 +13,41 @@ use crate::submission::{CallVerdict, Left, LookedUp, Progress, Verdict, minute};
 /// Asks for the look-up once the drafts are known and there is somebody to ask.
 pub(super) fn settle(app: &mut App, out: &mut Vec<Effect>) {
     let may_look = app.reads.drafts_known && app.may_read();
+    if app.reads.drafts_known && !may_look && !app.replay && !std::mem::replace(&mut app.reads.left.in_flight, true) {
+        out.push(Effect::FindLeft);
+    }
     let look = &mut app.reads.intents;
     if look.wanted && !look.in_flight && may_look {
         (look.wanted, look.in_flight) = (false, true);
         out.push(Effect::LookUpIntents);
     }
+}
+
+/// Without a link nobody can say what became of them, and the screen says that: a draft that may have been taken must not
+/// look like one that was never sent. The look-up follows as soon as there is a link.
+pub(super) fn found(app: &mut App, found: &[Left]) {
+    if !app.reads.intents.wanted {
+        // It is being looked up by now.
+        return;
+    }
+    for left in found {
+        for (key, result) in calls(left) {
+            let when = minute(left.decided_at);
+            let why =
+                format!("{} ended while it sent this, decided at {when}; there is no link to look it up", left.by);
+            let answer = entry(app, &key, result);
+            if answer.sending.is_none() {
+                answer.verdict.get_or_insert(CallVerdict::Unknown { why });
+            }
+        }
+    }
+}
+
+/// The answer to a call; a text that no draft holds is taken from what was sent.
+fn entry<'a>(app: &'a mut App, key: &CallKey, result: &ToolResult) -> &'a mut Answer {
+    let now = app.now.uptime;
+    let kept = || Answer { unsaved_since: Some(now), ..Answer::of_result(key.clone(), result) };
+    app.answers.entry(key.clone()).or_insert_with(kept)
 }
 
 pub(super) fn looked_up(app: &mut App, told: LookedUp, out: &mut Vec<Effect>) {
@@ -28,16 +58,11 @@ pub(super) fn looked_up(app: &mut App, told: LookedUp, out: &mut Vec<Effect>) {
     }
 }
 
-/// Its calls stand as being found out about; a text that no draft holds is taken from what was sent.
+/// Its calls stand as being found out about.
 fn begun(app: &mut App, left: &Left) {
-    let now = app.now.uptime;
     for (key, result) in calls(left) {
-        let answer = app
-            .answers
-            .entry(key.clone())
-            .or_insert_with(|| Answer { unsaved_since: Some(now), ..Answer::of_result(key, result) });
         let cause = format!("{} ended while it sent this", left.by);
-        answer
+        entry(app, &key, result)
             .sending
             .get_or_insert(Sending { request_id: left.intent.request_id, progress: Progress::Verifying { cause } });
     }

@@ -73,6 +73,26 @@ fn what_was_under_way_is_looked_up_once_the_drafts_are_read_and_again_with_r() {
 }
 
 #[test]
+fn without_a_link_what_was_under_way_stands_as_unknown_and_is_looked_up_as_soon_as_there_is_one() {
+    let (mut desk, intent) = after_a_crash("mine");
+    let key = desk.first_call();
+    desk.link(LinkState::Connecting);
+    assert!(load(&mut desk, vec![draft(&key, "mine")]).contains(&Effect::FindLeft));
+    desk.act(Action::LeftFound(vec![left(&intent)]));
+    let verdict = desk.app.answers[&key].verdict.clone();
+    assert!(matches!(&verdict, Some(CallVerdict::Unknown { why }) if why.contains("no link")), "{verdict:?}");
+    desk.link(LinkState::Live);
+    assert!(desk.effects.contains(&Effect::LookUpIntents));
+    assert_eq!(desk.effects.iter().filter(|effect| **effect == Effect::FindLeft).count(), 1);
+    desk.act(Action::LookedUp(LookedUp::Begun(left(&intent))));
+    desk.act(ended(&intent, &CallVerdict::StillPending { why: "it did not arrive".into() }));
+    assert!(matches!(desk.app.answers[&key].verdict, Some(CallVerdict::StillPending { .. })));
+    // What the disk said comes late.
+    desk.act(Action::LeftFound(vec![left(&intent)]));
+    assert!(matches!(desk.app.answers[&key].verdict, Some(CallVerdict::StillPending { .. })));
+}
+
+#[test]
 fn an_answer_that_was_taken_before_the_crash_goes_to_the_history_and_is_told() {
     let (mut desk, intent) = after_a_crash("mine");
     let key = desk.first_call();
