@@ -13,6 +13,9 @@ use super::super::{format, pane, text};
 use crate::app::{Answer, Answering, App, Check, inert};
 use crate::submission::CallVerdict;
 
+/// Columns that what is wrong needs at least to be told in a word.
+const CUT_FACT: usize = 16;
+
 pub(super) fn render(app: &App, answering: &Answering, theme: Theme, area: Rect, buf: &mut Buffer) {
     let Some(answer) = app.answers.get(&answering.key) else { return };
     let mut facts = Vec::new();
@@ -30,8 +33,9 @@ pub(super) fn render(app: &App, answering: &Answering, theme: Theme, area: Rect,
     for (at, (sign, role, words)) in facts.into_iter().enumerate() {
         let words = format!("{} {words}   ", theme.sign(sign));
         let width = text::width(&words, theme);
-        // A fact that does not fit is left out as a whole; the first is cut.
-        if at == 0 || width <= room {
+        // A fact that does not fit is left out as a whole; the first is cut, and so is what is wrong: that a draft is not
+        // on disk comes with a long path.
+        if at == 0 || width <= room || (role == Role::Bad && room > CUT_FACT) {
             spans.extend(text::cut(&words, room, theme.style(role), theme));
             room = room.saturating_sub(width);
         }

@@ -336,6 +336,8 @@ fn an_answer_in_each_of_its_states() {
     let key = scene.app.answering().unwrap().key.clone();
     scene.act(Action::DraftSaved { key: key.clone(), result: Err("no space left on device".into()) });
     screen("answer_not_saved", scene.key(KeyCode::Esc).key(KeyCode::Esc).key(KeyCode::Enter));
+    scene.act(Action::DraftSaved { key: key.clone(), result: Err(format!("cannot make {}", "/long/path".repeat(20))) });
+    assert!(scene.screen(MONO).contains("NOT on disk: cannot"), "{}", scene.screen(MONO));
     scene.event(&format!(
         r#""type":"node_tool_result","node_id":"roll_back","tool_result":{{"step":1,"request_id":"{REQUEST}","tool_call":{{"id":"call_1","name":"roll_back_deploy"}},"output":"{{\"ok\":true}}"}}"#
     ));
