@@ -149,6 +149,7 @@ async fn drive(
     mut progress: impl FnMut(Progress) + Send,
 ) -> Verdict {
     let client = client.without_retries();
+    let mut looked_back = false;
     loop {
         if let Command::Send { after, .. } | Command::Look { after } = &command
             && let Some(limit) = patience.is_too_short_for(*after)
@@ -190,7 +191,7 @@ async fn drive(
                 progress(Progress::Verifying { cause: machine.why().to_owned() });
                 let look = async {
                     tokio::time::sleep(after).await;
-                    match look(&client, intent, patience).await {
+                    match look(&client, intent, patience, &mut looked_back).await {
                         Ok(findings) => Input::Found(findings),
                         Err(error) => Input::LookFailed(error.into()),
                     }
@@ -222,8 +223,14 @@ async fn bounded<T>(
     outcome
 }
 
-/// Reads pending-tools, then the events since the submission, then the run's status.
-async fn look(client: &Client, intent: &Intent, patience: &Patience) -> Result<Findings, Error> {
+/// Reads pending-tools, then the events since the submission, then the run's status. Where they tell nothing of a call,
+/// the events before are read too, once: the submission may have been decided over a journal of another history.
+async fn look(
+    client: &Client,
+    intent: &Intent,
+    patience: &Patience,
+    looked_back: &mut bool,
+) -> Result<Findings, Error> {
     let pending = bounded(client, patience, client.pending_tools(&intent.run_id)).await?;
     let mut search = Search::new(intent, &pending.value);
     let take = |event: &_| {
@@ -231,6 +238,14 @@ async fn look(client: &Client, intent: &Intent, patience: &Patience) -> Result<F
         if search.is_complete() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     read_events(client, intent.run_id, intent.after_seq, patience, take).await?;
+    if intent.after_seq > 0 && !*looked_back && search.has_nowhere() {
+        let take = |event: &_| {
+            search.take(event);
+            if search.has_nowhere() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        read_events(client, intent.run_id, 0, patience, take).await?;
+        *looked_back = true;
+    }
     // Only to be told: a look succeeds without it.
     let status = bounded(client, patience, client.run(&intent.run_id)).await.ok().map(|run| run.value.status);
     Ok(Findings { calls: search.finish(), status })

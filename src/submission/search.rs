@@ -76,6 +76,11 @@ impl<'i> Search<'i> {
         self.keys.iter().all(|key| self.answers.get(key).is_some_and(|answer| !answer.retold))
     }
 
+    /// Whether nothing at all was found of a call.
+    pub(super) fn has_nowhere(&self) -> bool {
+        self.keys.iter().any(|key| !self.answers.contains_key(key) && !self.pending.contains(key))
+    }
+
     /// What was found, in the order of the request.
     pub(super) fn finish(mut self) -> Vec<Found> {
         let keys = std::mem::take(&mut self.keys);

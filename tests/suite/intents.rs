@@ -334,6 +334,19 @@ async fn a_fate_that_cannot_be_found_out_stays_open_until_it_can() {
 }
 
 #[tokio::test]
+async fn a_submission_that_was_decided_over_another_history_is_found_in_the_events_before() {
+    let disk = disk();
+    // The server, begun anew, tells the result in its event 1; the journal that was shown then knew that one already.
+    let (mut claim, _) = disk.begin(&IntentRecord { after_seq: 1, ..record(1, "c", "mine") });
+    claim.note_send(Timestamp::now()).unwrap();
+    drop(claim);
+    let server = server(|| Some("mine"), taken).await;
+    let told = looked_up(&client(&server), &Records::new(&Ok(disk.state.clone()), Sender::Console)).await;
+    let Some(LookedUp::Ended(_, verdict)) = told.last() else { panic!("{told:?}") };
+    assert_eq!((only(verdict), posts(&server).len()), (&CallVerdict::Accepted, 0));
+}
+
+#[tokio::test]
 async fn a_disk_that_refuses_is_told_before_the_send_which_goes_on() {
     let server = server(|| None, taken).await;
     let records = Records::new(&Err("the disk is full".into()), Sender::Console);

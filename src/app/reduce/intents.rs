@@ -104,11 +104,11 @@ fn ended(app: &mut App, left: &Left, verdict: &Verdict, out: &mut Vec<Effect>) {
 fn in_words(key: &CallKey, left: &Left, call: &CallVerdict) -> (Level, String) {
     let step = &key.step;
     let (node, number, by, when) = (&step.node_id, step.step, left.by, minute(left.decided_at));
-    let what = format!("the answer to {node} {number} that was under way when {by} ended, decided at {when},");
+    let what = format!("the answer to {node} {number} that was under way when {by} ended, decided at {when}");
     match call {
-        CallVerdict::Accepted => (Level::Good, format!("{what} was accepted")),
+        CallVerdict::Accepted => (Level::Good, format!("{what}, was accepted")),
         CallVerdict::StillPending { .. } => {
-            (Level::Error, format!("{what} did not arrive; safe to send again: the text is in the draft"))
+            (Level::Error, format!("{what}, did not arrive; safe to send again: the text is in the draft"))
         }
         CallVerdict::Superseded { .. } | CallVerdict::Refused { .. } | CallVerdict::Unknown { .. } => {
             (Level::Error, format!("{what}: {}. Your text is kept", sending::outcome(call)))

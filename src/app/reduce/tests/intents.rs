@@ -117,7 +117,7 @@ fn what_did_not_arrive_is_in_its_draft_and_sending_it_is_a_new_decision() {
     let key = desk.first_call();
     assert_eq!(&*desk.app.answers[&key].text, "mine", "no draft held it: it is taken from what was sent");
     desk.act(ended(&intent, &CallVerdict::StillPending { why: "it did not arrive".into() }));
-    assert!(desk.said().contains("did not arrive; safe to send again"), "{}", desk.said());
+    assert!(desk.said().contains(" UTC, did not arrive; safe to send again"), "{}", desk.said());
     assert!(desk.submitted().is_empty());
     desk.press('w');
     desk.enter();
