@@ -1,7 +1,8 @@
 //! `relay-console drafts`: the answers that are kept on this machine, over all servers and runs.
 //!
 //! Needs no server and no credentials. Rules: what a living console has open is never removed; an unsent answer is
-//! removed only where `--all` says so; removing asks on a terminal and needs `--yes` elsewhere.
+//! removed only where `--all` says so, and so is a submission of unknown outcome; removing asks on a terminal and needs
+//! `--yes` elsewhere.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -11,7 +12,7 @@ use jiff::{Span, SpanRelativeTo, Timestamp, Unit};
 use serde::Serialize;
 
 use crate::api::ids::RunId;
-use crate::api::tool::CallKey;
+use crate::api::tool::{CallKey, ToolResult};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::table::{Align, Table};
 use crate::cli::output::{self, report};
@@ -65,11 +66,14 @@ pub struct ShowArguments {
 
 /// `drafts purge`
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(
+    group = clap::ArgGroup::new("which").required(true).multiple(true).args(["ended", "all", "older_than", "run"])
+)]
 pub struct PurgeArguments {
     /// Only what is over: accepted, answered elsewhere, put away, and submissions that are settled
-    #[arg(long, conflicts_with = "all", required_unless_present_any = ["all", "older_than", "run"])]
+    #[arg(long, conflicts_with = "all")]
     pub ended: bool,
-    /// Unsent answers too
+    /// Unsent answers too, and submissions whose outcome is unknown
     #[arg(long)]
     pub all: bool,
     /// Only what was saved, or is over, for longer than this, such as 30d or 12h
@@ -98,7 +102,7 @@ struct Entry<'k> {
     server: &'k str,
     run_id: &'k str,
     #[serde(flatten)]
-    key: &'k CallKey,
+    key: CallKey,
     tool: &'k str,
     saved_at: Timestamp,
     bytes: usize,
@@ -135,8 +139,14 @@ fn entries(run: &KeptRun) -> Vec<Entry<'_>> {
     let entry = |draft, state| entry(run, draft, state);
     let unsent = run.drafts.iter().map(|draft| match unsettled(&draft.key) {
         Some((_, true)) => entry(draft, "being sent"),
-        Some((_, false)) => entry(draft, "sent, outcome unknown"),
+        Some((_, false)) => entry(draft, "outcome unknown"),
         None => entry(draft, "unsent"),
+    });
+    let sent = run.intents.iter().filter(|(stored, _)| stored.settled.is_none()).flat_map(|(stored, driven)| {
+        let state = if *driven { "being sent" } else { "outcome unknown" };
+        let has_draft = |key: &CallKey| run.drafts.iter().any(|draft| draft.key == *key);
+        let results = stored.keys().zip(&stored.record.request.results);
+        results.filter(move |(key, _)| !has_draft(key)).map(move |(key, result)| sent(run, stored, key, result, state))
     });
     let ended = run.ended.iter().map(|ended| {
         let state = match ended.ending {
@@ -148,14 +158,14 @@ fn entries(run: &KeptRun) -> Vec<Entry<'_>> {
         entry(&ended.draft, state)
     });
     let set_aside = run.set_aside.iter().map(|(_, draft)| entry(draft, "unsent, of a second console"));
-    unsent.chain(set_aside).chain(ended).collect()
+    unsent.chain(set_aside).chain(sent).chain(ended).collect()
 }
 
 fn entry<'k>(run: &'k KeptRun, draft: &'k Draft, state: &'static str) -> Entry<'k> {
     Entry {
         server: &run.server,
         run_id: &run.run_id,
-        key: &draft.key,
+        key: draft.key.clone(),
         tool: &draft.tool,
         saved_at: draft.saved_at,
         bytes: draft.text.len(),
@@ -163,6 +173,29 @@ fn entry<'k>(run: &'k KeptRun, draft: &'k Draft, state: &'static str) -> Entry<'
         state,
         open: run.is_open,
         text: &draft.text,
+    }
+}
+
+/// A call of a submission that has no draft any more: what was sent stands in the submission only.
+fn sent<'k>(
+    run: &'k KeptRun,
+    stored: &StoredIntent,
+    key: CallKey,
+    result: &'k ToolResult,
+    state: &'static str,
+) -> Entry<'k> {
+    let text = result.error.as_deref().unwrap_or(&result.output);
+    Entry {
+        server: &run.server,
+        run_id: &run.run_id,
+        key,
+        tool: result.tool_call.name.as_str(),
+        saved_at: stored.record.decided_at,
+        bytes: text.len(),
+        is_error: result.error.is_some(),
+        state,
+        open: run.is_open,
+        text,
     }
 }
 
@@ -213,7 +246,8 @@ fn show(kept: &[KeptRun], arguments: &ShowArguments) -> Result<Exit, Failure> {
         }
         [one] => output::text(one.text).map(|()| Exit::Done),
         several => {
-            let calls: Vec<&str> = several.iter().map(|entry| entry.key.call_id.as_str()).collect();
+            let mut calls: Vec<&str> = several.iter().map(|entry| entry.key.call_id.as_str()).collect();
+            calls.dedup();
             let calls = calls.join(", ");
             Err(Failure::new(Exit::Refused, anyhow!("the run has several answers: say which with --call, of {calls}")))
         }
@@ -231,12 +265,23 @@ fn purge(kept: Vec<KeptRun>, arguments: &PurgeArguments) -> Result<Exit, Failure
     let drafts: usize = free.iter().map(|run| unwanted.unsent(run).count() + unwanted.set_aside(run).count()).sum();
     let ended: usize =
         free.iter().map(|run| run.ended.iter().filter(|ended| unwanted.is_old(ended.ended_at)).count()).sum();
-    let settled: usize = free.iter().map(|run| unwanted.settled(run).count()).sum();
-    if drafts + ended + settled == 0 {
+    let intents = free.iter().flat_map(|run| unwanted.intents(run));
+    let (settled, unknown): (Vec<_>, Vec<_>) = intents.partition(|stored| stored.settled.is_some());
+    let what: Vec<String> = [
+        (drafts, "unsent answer", ""),
+        (ended, "answer", " whose call is over"),
+        (settled.len(), "settled submission", ""),
+        (unknown.len(), "submission", " whose outcome is unknown"),
+    ]
+    .iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, noun, rest)| format!("{}{rest}", format::plural(*count as u64, noun)))
+    .collect();
+    if what.is_empty() {
         report("nothing is to be removed");
         return Ok(Exit::Done);
     }
-    let what = format!("{drafts} unsent answers, {ended} answers whose call is over, {settled} settled submissions");
+    let what = what.join(", ");
     if !arguments.yes && !confirmed(&what)? {
         return Err(Failure::new(Exit::Refused, anyhow!("nothing was removed: you did not say yes")));
     }
@@ -249,7 +294,7 @@ fn purge(kept: Vec<KeptRun>, arguments: &PurgeArguments) -> Result<Exit, Failure
 
 /// What is to be removed.
 struct Unwanted {
-    /// Unsent answers too.
+    /// Unsent answers too, and submissions whose outcome is unknown.
     all: bool,
     /// Only what is not younger than this second.
     limit: Option<i64>,
@@ -272,9 +317,16 @@ impl Unwanted {
         run.set_aside.iter().map(|(_, draft)| draft).filter(|draft| self.is_unsent(draft))
     }
 
-    fn settled<'r>(&self, run: &'r KeptRun) -> impl Iterator<Item = &'r StoredIntent> {
-        let intents = run.intents.iter().map(|(stored, _)| stored);
-        intents.filter(|stored| stored.settled.as_ref().is_some_and(|(at, _)| self.is_old(*at)))
+    fn is_intent(&self, stored: &StoredIntent) -> bool {
+        match &stored.settled {
+            Some((at, _)) => self.is_old(*at),
+            None => self.all && self.is_old(stored.record.decided_at),
+        }
+    }
+
+    fn intents<'r>(&self, run: &'r KeptRun) -> impl Iterator<Item = &'r StoredIntent> {
+        let free = run.intents.iter().filter(|(_, is_driven)| !is_driven).map(|(stored, _)| stored);
+        free.filter(|stored| self.is_intent(stored))
     }
 
     fn remove(&self, run: &KeptRun) -> Result<(), StoreError> {
@@ -288,7 +340,7 @@ impl Unwanted {
             store.remove_ended(|ended| self.is_old(ended.ended_at))?;
         }
         if !run.intents.is_empty() {
-            IntentStore::open(&run.state)?.purge(|at| self.is_old(at))?;
+            IntentStore::open(&run.state)?.purge(|stored| self.is_intent(stored))?;
         }
         Ok(())
     }

@@ -368,16 +368,16 @@ impl IntentStore {
         left.all(|entry| entry.is_ok_and(|entry| entry.file_name() == ".lock"))
     }
 
-    /// Removes what was settled at a time that is `unwanted`; returns how many.
+    /// Removes what is unwanted and no living process drives; returns how many.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn purge(&self, unwanted: impl Fn(Timestamp) -> bool) -> Result<usize, StoreError> {
+    pub fn purge(&self, unwanted: impl Fn(&StoredIntent) -> bool) -> Result<usize, StoreError> {
         let _held = self.lock()?;
         let mut removed = 0;
         for found in self.all().0 {
             if let Found::Free(claim) = found
-                && claim.stored.settled.as_ref().is_some_and(|(at, _)| unwanted(*at))
+                && unwanted(&claim.stored)
             {
                 claim.withdraw()?;
                 removed += 1;

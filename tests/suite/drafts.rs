@@ -100,18 +100,7 @@ fn purging_asks_first_and_removes_unsent_answers_only_with_all() {
 #[test]
 fn a_submission_that_was_settled_since_the_time_that_is_given_stays() {
     let program = Program::new();
-    let store = IntentStore::open(&state(&program)).unwrap();
-    let request = r#"{"node_id":"n","step":1,"request_id":"7d444840-9dc0-11d1-b245-5ffdce74fad2","results":[{"tool_call":{"id":"c","name":"look"},"output":"1"}]}"#;
-    let record = IntentRecord {
-        request_id: uuid::Uuid::new_v4(),
-        run_id: RunId::parse(RUN).unwrap(),
-        request: serde_json::from_str(request).unwrap(),
-        after_seq: 1,
-        by: Sender::Console,
-        decided_at: Timestamp::now(),
-    };
-    let Begun::Claimed { claim, .. } = store.begin(&record).unwrap() else { panic!("nobody else sends it") };
-    claim.settle(vec![Outcome::Accepted], Timestamp::now()).unwrap();
+    submission(&state(&program), "c", 0, true);
     let older = program.run(&["drafts", "purge", "--older-than", "1h", "--yes"]);
     assert!(text(&older.stderr).contains("nothing is to be removed"), "{}", text(&older.stderr));
     assert_eq!(IntentStore::list(&state(&program)).len(), 1);
@@ -148,4 +137,59 @@ fn what_was_typed_into_a_second_console_is_listed_and_becomes_the_draft_of_a_cal
     assert_eq!(texts, ["of the first", "typed here"]);
     assert!(problems.len() == 1 && problems[0].reason.contains("another text"), "{problems:?}");
     assert!(!path.exists() && fs::read_dir(state.drafts_path()).unwrap().count() > 2);
+}
+
+/// A submission to the call `call`, decided so many days ago, and settled a moment later where `settled` says so.
+fn submission(state: &StateDir, call: &str, days_ago: u64, settled: bool) {
+    let decided_at = Timestamp::now() - Duration::from_secs(days_ago * 24 * 60 * 60);
+    let request = serde_json::from_value(serde_json::json!({
+        "node_id": "n", "step": 1, "request_id": "7d444840-9dc0-11d1-b245-5ffdce74fad2",
+        "results": [{"tool_call": {"id": call, "name": "look"}, "output": "was sent"}],
+    }));
+    let record = IntentRecord {
+        request_id: uuid::Uuid::new_v4(),
+        run_id: RunId::parse(RUN).unwrap(),
+        request: request.unwrap(),
+        after_seq: 1,
+        by: Sender::Console,
+        decided_at,
+    };
+    let begun = IntentStore::open(state).unwrap().begin(&record).unwrap();
+    let Begun::Claimed { claim, .. } = begun else { panic!("{begun:?}") };
+    if settled {
+        claim.settle(vec![Outcome::Accepted], decided_at).unwrap();
+    }
+}
+
+#[test]
+fn a_submission_of_unknown_outcome_is_listed_without_a_draft_and_goes_with_all_only() {
+    let program = Program::new();
+    submission(&state(&program), "doubtful", 1, false);
+    assert_eq!(listed(&program), states(&[("doubtful", "outcome unknown")]));
+    assert_eq!(program.run(&["drafts", "show", RUN]).stdout, b"was sent");
+    let ended = program.run(&["drafts", "purge", "--ended", "--yes"]);
+    assert!(text(&ended.stderr).contains("nothing is to be removed"), "{}", text(&ended.stderr));
+    let all = program.run(&["drafts", "purge", "--all", "--yes"]);
+    assert_eq!(text(&all.stdout), "removed 1 submission whose outcome is unknown\n");
+    assert_eq!(listed(&program), []);
+    assert_eq!(IntentStore::list(&state(&program)), []);
+}
+
+#[test]
+fn submissions_are_as_old_as_their_end_and_each_thing_is_counted_in_its_own_words() {
+    let program = kept();
+    submission(&state(&program), "now", 0, true);
+    submission(&state(&program), "then", 40, true);
+    let purge = |more: &[&str]| text(&program.run(&[&["drafts", "purge", "--yes"], more].concat()).stdout);
+    assert_eq!(purge(&["--older-than", "30d"]), "removed 1 settled submission\n");
+    assert_eq!(purge(&["--ended"]), "removed 1 answer whose call is over, 1 settled submission\n");
+    assert_eq!(purge(&["--all"]), "removed 2 unsent answers\n");
+}
+
+#[test]
+fn purging_without_a_choice_names_every_choice() {
+    let output = Program::new().run(&["drafts", "purge"]);
+    for choice in ["--ended", "--all", "--older-than", "--run"] {
+        assert!(text(&output.stderr).contains(choice), "{}", text(&output.stderr));
+    }
 }
