@@ -88,7 +88,7 @@ pub fn outcome(work: impl FnOnce() -> Result<Exit, Failure>) -> Exit {
         Ok(Err(failure)) => {
             // Done early, because nobody reads the answer any more, is nothing to speak of.
             if failure.exit != Exit::Done {
-                report(&format!("{:#}", failure.error));
+                report(&whole(&failure.error));
             }
             failure.exit
         }
@@ -113,6 +113,19 @@ fn outlive_file_limit() {
 #[cfg(not(unix))]
 fn outlive_file_limit() {}
 
+/// An error and its causes in one line; a cause that the words before it say already is not said again.
+fn whole(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.ends_with(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}
+
 fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
     match command {
         Command::Follow(arguments) => follow::run(&arguments, verbosity),
@@ -134,5 +147,25 @@ fn run(command: Command, verbosity: u8) -> Result<Exit, Failure> {
         Command::Doctor(arguments) => doctor::run(&arguments, verbosity),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use anyhow::Context as _;
+
+    use super::*;
+    use crate::feed::ReplayError;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let source = || io::Error::from(io::ErrorKind::NotFound);
+        let error = anyhow::Error::new(ReplayError::Unreadable { path: PathBuf::from("f"), source: source() });
+        assert_eq!(whole(&error), format!("cannot read f: {}", source()));
+        let error = Err::<(), _>(source()).context("no terminal").unwrap_err();
+        assert_eq!(whole(&error), format!("no terminal: {}", source()));
     }
 }

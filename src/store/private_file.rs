@@ -32,6 +32,15 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync_dir(dir).map_err(StoreError::io("write", dir))
 }
 
+/// The same without the path of the temporary file, which its library puts into the words and which tells nobody anything.
+#[must_use]
+pub fn without_path(error: io::Error) -> io::Error {
+    match error.to_string().split_once(" at path \"") {
+        Some((words, _)) => io::Error::new(error.kind(), words),
+        None => error,
+    }
+}
+
 /// Makes a file at `path` that nobody else has, with these bytes, on the disk, and locked from before it has its name
 /// (where the disk knows locks). What is written to it later goes to its end.
 ///
@@ -171,4 +180,17 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 #[cfg(not(unix))]
 fn not_waiting(options: &mut OpenOptions, _: bool) -> &mut OpenOptions {
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_written_is_told_with_one_path_and_without_the_temporary_files() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("absent");
+        let said = write_whole(&dir.join("file.json"), b"text").unwrap_err().to_string();
+        assert_eq!(said, format!("cannot write a file in {}: No such file or directory (os error 2)", dir.display()));
+    }
 }
