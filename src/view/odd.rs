@@ -17,7 +17,7 @@ pub fn kind(odd: &Odd) -> &'static str {
     }
 }
 
-/// Where it was: a seq, a range of them, or behind which; with the number of the line in a file.
+/// Where it was: a seq, a range of them, or after which; with the number of the line in a file.
 #[must_use]
 pub fn place(oddity: &Oddity) -> String {
     let range = |first: u64, last: u64| {
@@ -27,14 +27,14 @@ pub fn place(oddity: &Oddity) -> String {
         Odd::Gap { first, last } => range(*first, *last),
         Odd::Unknown { seq, .. } => format::count(*seq),
         Odd::Rejected { seq, line_number, .. } => {
-            let seq = seq.map_or_else(|| format!("behind {}", format::count(oddity.behind)), format::count);
+            let seq = seq.map_or_else(|| format!("after {}", format::count(oddity.behind)), format::count);
             match line_number {
                 Some(number) => format!("{seq}, line {}", format::count(*number)),
                 None => seq,
             }
         }
-        Odd::Duplicates { until, .. } => format!("behind {}", range(oddity.behind, *until)),
-        Odd::Reconnect { .. } => format!("behind {}", format::count(oddity.behind)),
+        Odd::Duplicates { until, .. } => format!("after {}", range(oddity.behind, *until)),
+        Odd::Reconnect { .. } => format!("after {}", format::count(oddity.behind)),
     }
 }
 

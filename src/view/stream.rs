@@ -6,7 +6,7 @@
 //!
 //! ── odd, newest first ────────────────────────────
 //!   4m ago  17–19     gap            3 events missing for good
-//!   5m ago  behind 12 rejected line  `ts` is missing
+//!   5m ago  after 12  rejected line  `ts` is missing
 //!                     {"envelope_version":"v2","seq":12}
 //! ```
 //!
