@@ -1,4 +1,5 @@
-//! The directories: whether state can be kept, who can read it, how much room there is, and which answers are unsent.
+//! The directories: whether state can be kept, who can read it, how much room there is, which answers
+//! are unsent or of unknown fate, and how large the journals are.
 //!
 //! The rule that must stay true: nothing stays behind. One small file is written where state would go and removed at
 //! once; no directory is made.
@@ -12,7 +13,9 @@ use crate::api::client::BaseUrl;
 use crate::cli::exit::Exit;
 use crate::settings::Directories;
 use crate::store::state_dir::{DRAFTS_DIR, PROGRAM_DIR, hash_name};
+use crate::store::survey;
 use crate::store::{Draft, private_file};
+use crate::view::format;
 
 /// Less room than this is worth a word, in bytes.
 const LITTLE_ROOM: u64 = 100 * 1024 * 1024;
@@ -26,7 +29,15 @@ const MOST_NAMED: usize = 5;
 /// What is found of the directories. The base URL, where it is known, tells this server's drafts from others'.
 pub(super) fn findings(directories: &Directories, base_url: Option<&BaseUrl>) -> Vec<Finding> {
     let state = directories.state_home.join(PROGRAM_DIR);
-    vec![state_dir(&state), room(&nearest(&state)), drafts(&state, base_url), log(&state), config(directories)]
+    vec![
+        state_dir(&state),
+        room(&nearest(&state)),
+        drafts(&state, base_url),
+        submissions(&directories.state_home),
+        journals(&state),
+        log(&state),
+        config(directories),
+    ]
 }
 
 /// The first directory on the way up that is there.
@@ -53,7 +64,8 @@ fn state_dir(path: &Path) -> Finding {
     match try_to_write(&dir) {
         Ok(()) => finding,
         Err(error) => {
-            let text = format!("{place}: nothing can be written in {}: {error}", dir.display());
+            let why = private_file::without_path(error);
+            let text = format!("{place}: nothing can be written in {}: {why}", dir.display());
             Finding::problem("state", Exit::Refused, text)
                 .advise("drafts would not be kept: set XDG_STATE_HOME to a directory of yours, or make room")
         }
@@ -188,6 +200,49 @@ fn is_unsent(path: &Path) -> bool {
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Draft>(&bytes).ok())
             .is_none_or(|draft| !draft.text.trim().is_empty())
+}
+
+/// Submissions whose outcome nobody has found out yet.
+fn submissions(state_home: &Path) -> Finding {
+    let kept = survey::runs(state_home);
+    let unknown =
+        |run: &&survey::KeptRun| run.intents.iter().any(|(stored, driven)| stored.settled.is_none() && !driven);
+    let runs: Vec<String> = kept.iter().filter(unknown).map(|run| run.run_id.clone()).collect();
+    if runs.is_empty() {
+        return Finding::fine("submissions", "none has an unknown outcome").fact("unknown", 0);
+    }
+    let named = runs.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = match runs.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Finding::note("submissions", format!("it is not known whether an answer arrived: runs {named}{more}"))
+        .advise("relay-console RUN_ID finds it out; nothing is sent twice")
+        .fact("unknown", runs.len())
+        .fact("runs", runs)
+}
+
+/// How many runs have a journal, and how large they are together.
+fn journals(state: &Path) -> Finding {
+    let is_journal = |path: &PathBuf| {
+        let name = name(path);
+        name.starts_with("events") && path.extension().is_some_and(|extension| extension == "ndjson")
+    };
+    let (mut runs, mut bytes) = (0u64, 0u64);
+    for run in below(state).iter().flat_map(|server| below(server)) {
+        let files: Vec<PathBuf> = below(&run).into_iter().filter(is_journal).collect();
+        runs += u64::from(!files.is_empty());
+        bytes += files.iter().filter_map(|file| fs::symlink_metadata(file).ok()).map(|found| found.len()).sum::<u64>();
+    }
+    let text = match runs {
+        0 => "none is kept".to_owned(),
+        runs => format!(
+            "{}, {} in all; a cache, cleared up after 30 days or over 2 GiB",
+            format::plural(runs, "run"),
+            format::bytes(bytes)
+        ),
+    };
+    Finding::fine("journals", text).fact("runs", runs).fact("bytes", bytes)
 }
 
 fn log(state: &Path) -> Finding {
