@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::frame_pacer::FramePacer;
 use super::hang_up::HangUp;
 use super::keyboard::{Input, Keyboard};
+use super::output::Output;
 use super::perform::Performer;
 use super::signals::{Signal, Signals};
 use super::terminal::{SuspendedBy, Terminal};
@@ -410,7 +411,14 @@ impl Loop {
 
     async fn last_verdicts(&mut self) {
         let deadline = Instant::now() + LAST_VERDICTS;
-        while self.app.answers.values().any(|answer| answer.sending.is_some()) {
+        let under_way = |app: &App| app.answers.values().any(|answer| answer.sending.is_some());
+        if under_way(&self.app) {
+            let seconds = LAST_VERDICTS.as_secs();
+            let words = format!("an answer is on its way; waiting up to {seconds} s for the server's word on it\n");
+            // Only to be told: on a terminal that has stopped nobody reads it.
+            let _ = Output::open().and_then(|mut out| out.write_some(words.as_bytes(), Duration::from_millis(100)));
+        }
+        while under_way(&self.app) {
             tokio::select! {
                 Some(action) = self.outcomes.recv() => self.reduce(action),
                 () = until(Some(deadline)) => return,

@@ -6,6 +6,10 @@ use crate::app::{Answer, App};
 use crate::submission::CallVerdict;
 use crate::view::{Theme, format, text};
 
+/// What is said where the console was left before the server had said what became of an answer.
+const FOUND_OUT_LATER: &str =
+    "whether the answer on its way arrived is not known: the command below finds out before anything is sent again";
+
 /// The summary of a console that is left; `command` comes back to it, `set_aside` says where the texts are that it was
 /// not allowed to save.
 #[must_use]
@@ -22,7 +26,8 @@ pub fn summary(app: &App, theme: Theme, command: &[String], set_aside: &SetAside
             (None, Some(CallVerdict::Unknown { .. })) => ", sent, outcome unknown: coming back looks again",
             (None, _) => "",
         };
-        format!("{}  {} bytes{state}", call(&answer.key, answer.tool.as_str()), answer.text.len())
+        let size = format::plural(answer.text.len() as u64, "byte");
+        format!("{}  {size}{state}", call(&answer.key, answer.tool.as_str()))
     });
     let mut notices = Vec::new();
     if let Some(failure) = &app.run.failure {
@@ -37,6 +42,9 @@ pub fn summary(app: &App, theme: Theme, command: &[String], set_aside: &SetAside
             kept_here(answer, theme)
         ),
     }));
+    if app.unsent().any(|answer| answer.sending.is_some()) {
+        notices.push(FOUND_OUT_LATER.to_owned());
+    }
     Summary {
         run_id: app.run.run_id.to_string(),
         status: app.run.status().map(|status| inert(status.as_str())),
