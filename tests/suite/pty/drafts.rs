@@ -206,3 +206,27 @@ fn a_draft_that_no_disk_takes_is_in_the_scrollback_after_quitting() {
     assert!(summary.contains("is on no disk (cannot write"), "{summary}");
     assert!(summary.contains("\nfirst line\r\nsecond") && !summary.contains('\u{200b}'), "{summary}");
 }
+
+#[test]
+fn leaving_with_an_answer_on_its_way_says_what_is_waited_for_and_what_comes_of_it() {
+    let simulate = Simulate::start_with("20", &["--faults", "no-answer@tool-results:10m"]);
+    let home = tempfile::tempdir().unwrap();
+    let mut session = follow(&simulate, home.path(), WIDE);
+    session.wait_for("Waiting for you 2");
+    session.open_answer();
+    session.send("1");
+    session.wait_for("valid JSON");
+    session.send("\x13");
+    session.wait_for("nothing is sent yet");
+    session.wait_for("Enter sends 1 result");
+    session.send("\r");
+    session.wait_for("sending");
+    session.send("q");
+    let (code, output) = session.wait_for_end();
+    assert_eq!(code, 0);
+    let left = output.rsplit("\x1b[?1049l").next().unwrap();
+    let (waiting, summary) = (left.find("an answer is on its way; waiting up to 3 s"), left.find("run       "));
+    assert!(waiting.is_some() && waiting < summary, "{left}");
+    assert!(left.contains("1 byte, on its way when the console was left"), "{left}");
+    assert!(left.contains("whether the answer on its way arrived is not known"), "{left}");
+}
