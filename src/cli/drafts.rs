@@ -24,7 +24,11 @@ use crate::view::format;
 
 /// `drafts`
 #[derive(Debug, Clone, PartialEq, Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "They are in $XDG_STATE_HOME/relay-console, or else ~/.local/state/relay-console.\n\
+                  Unsent answers come back when their run is opened: relay-console RUN_ID."
+)]
 pub struct DraftsArguments {
     /// What to do; without it they are listed.
     #[command(subcommand)]

@@ -165,7 +165,9 @@ impl DraftStore {
                     self.lock = Some(file);
                     Access::Writer
                 }
-                Err(TryLockError::WouldBlock) => Access::ReadOnly { why: "another console has them open".into() },
+                Err(TryLockError::WouldBlock) => {
+                    Access::ReadOnly { why: "another console has the drafts of this run open".into() }
+                }
                 // Some network disks know no locks. Losing the text would be worse than two consoles writing it:
                 // every file is replaced whole.
                 Err(TryLockError::Error(_)) => Access::Writer,
