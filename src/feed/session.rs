@@ -54,6 +54,8 @@ pub(super) struct Reading {
     pub(super) event_at: Instant,
     /// After so many idle timeouts without an event the stream is probed although it is alive.
     pub(super) look_after: u32,
+    /// The furthest known event that this stream has sent again, and when that grew last.
+    furthest: (u64, Instant),
     /// The last sign of life, on both clocks.
     pub(super) sign: Instant,
     pub(super) sign_at: Timestamp,
@@ -75,6 +77,7 @@ impl Reading {
             applied,
             event_at: Instant::now(),
             look_after: ONLY_ALIVE,
+            furthest: (0, Instant::now()),
             sign: Instant::now(),
             sign_at: Timestamp::now(),
             probe: None,
@@ -83,6 +86,11 @@ impl Reading {
             within_a_line: false,
             terminal: false,
         }
+    }
+
+    /// Whether it is a history that has come no further for so long, whatever it brings.
+    fn is_barren(&self, long: Duration) -> bool {
+        self.phase == Phase::History && self.event_at.max(self.furthest.1).elapsed() >= long
     }
 
     pub(super) fn alive(&mut self) {
@@ -258,6 +266,13 @@ impl<S: Source> Follower<S> {
                     if (self.run_ended || reading.terminal) && reading.phase == Phase::Live {
                         return Ok(());
                     }
+                    if reading.is_barren(self.barren()) {
+                        tracing::warn!("the history goes on for long without a word that is new, and counts as read");
+                        if self.run_ended || reading.terminal {
+                            return self.settle(reading).await;
+                        }
+                        self.caught_up(reading).await?;
+                    }
                 }
                 probed = async { reading.probe.as_mut()?.await.into() }, if reading.probe.is_some() => {
                     self.probed(probed, reading).await?;
@@ -278,6 +293,11 @@ impl<S: Source> Follower<S> {
                 }
             }
         }
+    }
+
+    /// A history that goes on for so long with lines of no use has no more events: it would be read for ever.
+    fn barren(&self) -> Duration {
+        self.config.idle_timeout * ONLY_ALIVE
     }
 
     /// Takes an item and all that are there already, within a batch's bounds, and sends them.
@@ -320,6 +340,10 @@ impl<S: Source> Follower<S> {
         reading.within_a_line = matches!(item, Ok(StreamItem::Partial));
         let effect = match item {
             Ok(StreamItem::Event { event, line }) => {
+                if event.seq > reading.furthest.0 && event.seq <= self.sequence.last() {
+                    // A server that begins with what is known comes to what is new.
+                    reading.furthest = (event.seq, Instant::now());
+                }
                 self.sequence.event(event, &line, hold, self.outbox.batch(line.len()))
             }
             // An answer that is to end by itself may only be slow: what it has to say comes yet.

@@ -550,6 +550,29 @@ async fn a_server_that_keeps_the_history_open_counts_as_live_once_it_is_quiet() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_history_that_goes_on_for_ever_without_a_word_that_is_new_counts_as_read() {
+    let again = || (0..400).flat_map(|_| [Pause(Duration::from_secs(2)), Ev(1)]);
+    let endless = || [Ev(1)].into_iter().chain(again()).chain([Ev(2), Hang]).collect();
+    let mut trial = Trial::new(vec![], vec![Ok(endless())]);
+    let words = trial.until("live").await;
+    assert!(!words.iter().any(|word| word.ends_with('2')), "{words:?}");
+    // One that is to end by itself is left.
+    let config = FeedConfig { wait: false, ..FeedConfig::default() };
+    let mut trial = Trial::with_config(64, config, vec![], vec![Ok(endless()), Ok(vec![])]);
+    let words = trial.until("live").await;
+    assert!(!words.iter().any(|word| word.ends_with('2')), "{words:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_that_begins_with_much_that_is_known_is_read_to_where_it_is_new() {
+    let known = (1..=100).map(Ev).chain([Break]).collect();
+    let again = (1..=101).flat_map(|seq| [Pause(Duration::from_secs(2)), Ev(seq)]).chain([Hang]).collect();
+    let mut trial = Trial::new(vec![], vec![Ok(known), Ok(again)]);
+    let words = trial.until("live").await;
+    assert!(words.iter().any(|word| word == "101"), "{words:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_is_final_until_the_operator_asks_again_with_credentials_read_anew() {
     for code in [401, 403, 404] {
         let mut trial = Trial::new(vec![Err(status(code, None))], vec![]);
