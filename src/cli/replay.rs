@@ -42,7 +42,7 @@ pub struct ReplayArguments {
 /// When the file holds no events, the settings are refused, or there is no terminal.
 pub fn run(arguments: &ReplayArguments, verbosity: u8) -> Result<Exit, Failure> {
     let ReplayArguments { file: path, ascii, mouse } = arguments;
-    let file = ReplayFile::open(path).map_err(|error| Failure::new(Exit::Refused, anyhow!(error)))?;
+    let file = ReplayFile::open(path).map_err(|error| Failure::new(Exit::Refused, anyhow!("{error}")))?;
     let context = Context::new(Flags { ascii: *ascii, mouse: *mouse, ..Flags::default() }, verbosity)?;
     let preferences = settings::preferences(&context.flags, &context.environment, &context.files)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();

@@ -347,3 +347,13 @@ fn the_fields_are_told_in_the_help() {
         assert!(words.contains(field), "{field}");
     }
 }
+
+#[test]
+fn why_a_file_cannot_be_read_is_said_once() {
+    let program = Program::new();
+    for command in ["check", "replay"] {
+        let output = program.run(&[command, "./"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(text(&output.stderr).matches("not a regular file").count(), 1, "{}", text(&output.stderr));
+    }
+}

@@ -41,7 +41,7 @@ fn open(path: &Path) -> Result<File, Failure> {
     } else {
         ReplayFile::open(path)
     };
-    Ok(File { source: source.map_err(|error| Failure::new(Exit::Refused, anyhow!(error)))?, name })
+    Ok(File { source: source.map_err(|error| Failure::new(Exit::Refused, anyhow!("{error}")))?, name })
 }
 
 /// The same in a temporary file, which nobody else can open.
