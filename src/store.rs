@@ -94,6 +94,6 @@ pub enum StoreError {
 
 impl StoreError {
     fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { action, path: path.to_path_buf(), source: private_file::without_path(source) }
+        move |source| Self::Io { action, path: path.to_path_buf(), source }
     }
 }

@@ -32,7 +32,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sync_dir(dir).map_err(StoreError::io("write", dir))
 }
 
-/// The same without the path of the temporary file, which its library puts into the words and which tells nobody anything.
+/// An error without the path of a temporary file that its library puts into the words; the system's own words stay.
 #[must_use]
 pub fn without_path(error: io::Error) -> io::Error {
     match error.to_string().split_once(" at path \"") {
@@ -69,10 +69,7 @@ pub fn create_locked(path: &Path, bytes: &[u8]) -> Result<File, StoreError> {
 /// # Errors
 /// When it cannot be made.
 pub(super) fn temporary(builder: &tempfile::Builder<'_, '_>, dir: &Path) -> io::Result<NamedTempFile> {
-    builder.tempfile_in(dir).map_err(|error| {
-        let plain = io::Error::from(error.kind());
-        if plain.to_string().contains("uncategorized") { error } else { plain }
-    })
+    builder.tempfile_in(dir).map_err(without_path)
 }
 
 /// Removes files that were being written in `dir` when a process was killed; only for whom nobody writes there now.
