@@ -5,14 +5,14 @@
 //!
 //! The rule that must stay true: text leaves `drafts/` only for `drafts/ended/`, and only after it is on disk there.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::private_file::{self, TEMPORARY_PREFIX};
+use super::private_file::{self, LockedFile, TEMPORARY_PREFIX};
 use super::state_dir::{self, StateDir, hash_name, name_of};
 use super::{Draft, Problem, StoreError};
 use crate::api::tool::CallKey;
@@ -69,7 +69,7 @@ pub struct EndedDraft {
 pub struct DraftStore {
     dir: PathBuf,
     ended: PathBuf,
-    lock: Option<File>,
+    lock: Option<LockedFile>,
     access: Access,
 }
 
@@ -162,7 +162,7 @@ impl DraftStore {
         self.access = match private_file::open_to_lock(&path) {
             Ok(file) => match file.try_lock() {
                 Ok(()) => {
-                    self.lock = Some(file);
+                    self.lock = Some(LockedFile::new(file));
                     Access::Writer
                 }
                 Err(TryLockError::WouldBlock) => {

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::private_file;
+use super::private_file::{self, LockedFile};
 use super::state_dir::StateDir;
 use super::{Problem, StoreError};
 use crate::api::ids::RunId;
@@ -171,7 +171,7 @@ pub enum Begun {
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
-    file: File,
+    file: LockedFile,
     stored: StoredIntent,
 }
 
@@ -271,8 +271,11 @@ impl IntentStore {
     pub fn begin(&self, record: &IntentRecord) -> Result<Begun, StoreError> {
         self.make_again_if_removed()?;
         let _held = self.lock()?;
-        let (mut same, mut start, mut after_seq) = (None::<Claim>, Start::Send, record.after_seq);
-        for found in self.all().0 {
+        let (mut same, mut after_seq) = (None::<Claim>, record.after_seq);
+        let (all, unreadable) = self.all();
+        // What cannot be read may be a submission to the same call.
+        let mut start = if unreadable.is_empty() { Start::Send } else { Start::Look };
+        for found in all {
             if !found.stored().overlaps(&record.request) {
                 continue;
             }
@@ -394,13 +397,13 @@ impl IntentStore {
     }
 
     /// Held while submissions are chosen or begun. Where the disk knows no locks it is held by everybody.
-    fn lock(&self) -> Result<File, StoreError> {
+    fn lock(&self) -> Result<LockedFile, StoreError> {
         let path = self.dir.join(".lock");
         let file = private_file::open_to_lock(&path).map_err(StoreError::io("lock", &path))?;
         let end = Instant::now() + LOCK_PATIENCE;
         loop {
             match file.try_lock() {
-                Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
+                Ok(()) | Err(TryLockError::Error(_)) => return Ok(LockedFile::new(file)),
                 Err(TryLockError::WouldBlock) if Instant::now() < end => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -446,12 +449,13 @@ impl Found {
             Err(error) => return Err(error.to_string()),
         };
         let is_free = !matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        let file = LockedFile::new(file);
         // Who had it may have removed it between the two.
         if !path.exists() {
             return Ok(None);
         }
         let mut bytes = Vec::new();
-        (&file).take(MAX_INTENT_BYTES).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        (&*file).take(MAX_INTENT_BYTES).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         let stored = stored(&bytes)?;
         if path.file_stem().is_none_or(|name| name.to_string_lossy() != stored.record.request_id.to_string()) {
             return Err("is not named after the submission that it holds; it was not written here".into());

@@ -41,12 +41,40 @@ pub fn without_path(error: io::Error) -> io::Error {
     }
 }
 
+/// An open file with this process's lock on it. The lock ends when this is dropped: at once, also while a program that
+/// was started meanwhile still has a copy of the open file.
+#[derive(Debug)]
+pub struct LockedFile(File);
+
+impl LockedFile {
+    /// A file that was just locked, or could not be where the disk knows no locks.
+    #[must_use]
+    pub fn new(file: File) -> Self {
+        Self(file)
+    }
+}
+
+impl std::ops::Deref for LockedFile {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        // What cannot be unlocked is unlocked by being closed.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Makes a file at `path` that nobody else has, with these bytes, on the disk, and locked from before it has its name
 /// (where the disk knows locks). What is written to it later goes to its end.
 ///
 /// # Errors
 /// When a step fails, or something stands at `path` already.
-pub fn create_locked(path: &Path, bytes: &[u8]) -> Result<File, StoreError> {
+pub fn create_locked(path: &Path, bytes: &[u8]) -> Result<LockedFile, StoreError> {
     let Some(dir) = path.parent() else {
         return Err(StoreError::io("write", path)(io::Error::from(io::ErrorKind::InvalidInput)));
     };
@@ -58,6 +86,7 @@ pub fn create_locked(path: &Path, bytes: &[u8]) -> Result<File, StoreError> {
     file.as_file_mut().write_all(bytes).map_err(StoreError::io("write", path))?;
     file.as_file().sync_all().map_err(StoreError::io("write", path))?;
     let file = file.persist_noclobber(path).map_err(|refused| StoreError::io("make", path)(refused.error))?;
+    let file = LockedFile::new(file);
     sync_dir(dir).map_err(StoreError::io("write", dir))?;
     Ok(file)
 }

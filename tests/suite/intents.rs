@@ -164,6 +164,8 @@ fn a_torn_last_line_is_no_damage_and_a_foreign_file_is_said_and_left() {
     let (_, problems) = disk.store.take_up(Timestamp::now()).unwrap();
     assert_eq!(problems.len(), 3, "{problems:?}");
     assert_eq!(disk.files().len(), 4);
+    let (_, start) = disk.begin(&record(3, "another", "mine"));
+    assert_eq!(start, Start::Look, "what cannot be read may be a submission to the same call");
 }
 
 fn client(server: &RawServer) -> Client {
@@ -303,7 +305,7 @@ async fn a_submission_that_a_dropped_driver_left_is_looked_up_and_never_sent() {
             let _ = tokio::time::timeout(Duration::from_millis(5), &mut sending).await;
         }
         drop(sending);
-        // A program that another test starts may hold a copy of the lock until it has begun.
+        // A thread that the dropped driver has given work to may hold the lock for a moment more.
         let mut told = Vec::new();
         let end = Instant::now() + Duration::from_secs(10);
         while told.is_empty() && Instant::now() < end {

@@ -6,12 +6,12 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 
-use crate::store::private_file;
+use crate::store::private_file::{self, LockedFile};
 
 /// The right to write one journal, until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    _file: LockedFile,
 }
 
 impl Lock {
@@ -20,7 +20,7 @@ impl Lock {
         loop {
             let file = private_file::open_to_lock(path)?;
             match file.try_lock() {
-                Ok(()) if stands_at(&file, path)? => return Ok(Some(Self { _file: file })),
+                Ok(()) if stands_at(&file, path)? => return Ok(Some(Self { _file: LockedFile::new(file) })),
                 // Whoever cleared up has removed it between the two calls.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
