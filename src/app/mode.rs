@@ -81,6 +81,14 @@ pub enum PageContent {
     Stream,
 }
 
+impl PageContent {
+    /// Whether it lists what the program says, so that there is no foreign text to copy.
+    #[must_use]
+    pub fn is_a_list(&self) -> bool {
+        matches!(self, Self::Help | Self::Notices | Self::Stream)
+    }
+}
+
 /// An answer being written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answering {

@@ -209,7 +209,10 @@ fn offered(app: &App, context: Context) -> Vec<(Command, &'static str)> {
         Context::Review => Vec::new(),
         Context::Page => {
             let mut offered = vec![(Command::Leave, Command::Leave.label()), (Command::Down, "scroll")];
-            offered.extend(labelled(&[Command::PageDown, Command::Last, Command::Copy]));
+            offered.extend(labelled(&[Command::PageDown, Command::Last]));
+            if !matches!(&app.mode, Mode::Page(page) if page.content.is_a_list()) {
+                offered.extend(labelled(&[Command::Copy]));
+            }
             if let Mode::Page(Page { content: PageContent::Event { .. } | PageContent::Step { .. }, .. }) = app.mode {
                 offered.push((Command::ReadAgain, Command::ReadAgain.label()));
             }
@@ -221,6 +224,8 @@ fn offered(app: &App, context: Context) -> Vec<(Command, &'static str)> {
 
 fn browse(app: &App) -> Vec<(Command, &'static str)> {
     let open = match app.focus {
+        // A file takes no answer.
+        Pane::Waiting if app.replay => None,
         Pane::Waiting => {
             let selected = app.waiting.as_ref();
             Some(if selected.is_some_and(|key| app.pending(key).is_none()) { "compare" } else { "answer" })
