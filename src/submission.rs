@@ -71,6 +71,9 @@ pub struct Verdict {
     pub server_request_id: Option<String>,
     /// What the last send that failed has failed with.
     pub failure: Option<Class>,
+    /// Whether the server has answered for this id without taking everything: it would answer the same to whatever comes
+    /// under it, so that the next try needs an id of its own.
+    pub id_is_spent: bool,
 }
 
 impl Verdict {

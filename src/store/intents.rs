@@ -83,8 +83,10 @@ pub enum Outcome {
     Superseded,
     /// The server refused it.
     Refused,
-    /// It was not taken: the call still waits.
+    /// It was not taken, as far as anybody knows: the call still waits.
     StillPending,
+    /// It was not taken, and the server has said so of this id: the call still waits.
+    NotTaken,
 }
 
 /// One line of a file.
@@ -132,6 +134,11 @@ impl StoredIntent {
         self.settled.as_ref().is_none_or(|(_, outcomes)| {
             outcomes.iter().any(|outcome| matches!(outcome, Outcome::Accepted | Outcome::Superseded))
         })
+    }
+
+    /// Whether the server has answered for its id, and would answer the same again.
+    fn is_answered_for(&self) -> bool {
+        self.settled.as_ref().is_some_and(|(_, outcomes)| outcomes.contains(&Outcome::NotTaken))
     }
 
     fn is_old(&self, now: Timestamp) -> bool {
@@ -197,8 +204,8 @@ impl Claim {
     /// # Errors
     /// When the disk refuses; it is then looked up again by whoever comes next.
     pub fn settle(mut self, outcomes: Vec<Outcome>, at: Timestamp) -> Result<(), StoreError> {
-        // What the server refused tells nobody anything: the next try is another submission.
-        let tells = outcomes.iter().any(|outcome| *outcome != Outcome::Refused);
+        // What the server refused, or left, tells nobody anything: the next try is another submission.
+        let tells = outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Refused | Outcome::NotTaken));
         if tells && self.note(&Fact::Settled { at, outcomes }).is_ok() {
             return Ok(());
         }
@@ -264,7 +271,8 @@ impl IntentStore {
         Ok(())
     }
 
-    /// Puts a submission on disk, or takes up the one that was decided before with the same bytes, and locks it.
+    /// Puts a submission on disk, or takes up the one that was decided before with the same bytes, and locks it; not where
+    /// the server has answered for that one's id, since it would only answer the same again.
     ///
     /// # Errors
     /// When the disk refuses; nothing is then claimed.
@@ -290,6 +298,7 @@ impl IntentStore {
                     after_seq = after_seq.min(found.stored().record.after_seq);
                     if let Found::Free(claim) = found
                         && claim.stored.record.request == record.request
+                        && !claim.stored.is_answered_for()
                     {
                         same = Some(claim);
                     }

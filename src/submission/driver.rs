@@ -82,6 +82,7 @@ pub fn not_sent(intent: &Intent, why: &str) -> Verdict {
         sends: 0,
         server_request_id: None,
         failure: None,
+        id_is_spent: false,
     }
 }
 

@@ -398,6 +398,12 @@ impl Machine {
             sends: self.sends,
             server_request_id: self.server_request_id.clone(),
             failure: self.failure,
+            // Where a send has had no answer, one under another id could arrive beside it.
+            id_is_spent: match &self.doubt {
+                Some(Doubt::Partial) => true,
+                Some(Doubt::Failed(FailureKind::Rejected)) => !self.unclear,
+                _ => false,
+            },
         }
     }
 }

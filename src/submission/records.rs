@@ -145,9 +145,11 @@ impl Page {
 
 /// The outcomes of a verdict; `None` while one is unknown.
 fn outcomes(verdict: &Verdict) -> Option<Vec<Outcome>> {
+    let id_is_spent = verdict.id_is_spent;
     let outcome = |verdict: &CallVerdict| match verdict {
         CallVerdict::Accepted => Some(Outcome::Accepted),
         CallVerdict::Superseded { .. } => Some(Outcome::Superseded),
+        CallVerdict::StillPending { .. } if id_is_spent => Some(Outcome::NotTaken),
         CallVerdict::StillPending { .. } => Some(Outcome::StillPending),
         CallVerdict::Refused { .. } => Some(Outcome::Refused),
         CallVerdict::Unknown { .. } => None,

@@ -126,6 +126,15 @@ fn the_same_bytes_go_again_under_the_same_id_and_after_a_look_while_their_fate_i
 }
 
 #[test]
+fn what_the_server_has_answered_without_taking_it_goes_again_under_an_id_of_its_own() {
+    let disk = disk();
+    let (claim, _) = disk.begin(&record(1, "c", "mine"));
+    claim.settle(vec![Outcome::NotTaken], Timestamp::now()).unwrap();
+    let (claim, start) = disk.begin(&record(2, "c", "mine"));
+    assert_eq!((claim.stored().record.request_id, start), (Uuid::from_u128(2), Start::Send));
+}
+
+#[test]
 fn what_was_accepted_is_remembered_for_another_console_and_removed_when_it_is_old_news() {
     let disk = disk();
     let (claim, _) = disk.begin(&record(1, "c", "mine"));
@@ -286,6 +295,20 @@ async fn two_with_the_same_draft_at_once_send_once() {
     // Whoever comes a moment later, before its console has read of it, finds it taken and sends nothing.
     let late = submit_recorded(&client, &intent(3, "c", "mine"), &answer, None, |_| {}).await;
     assert_eq!((only(&late), posts(&server).len()), (&CallVerdict::Accepted, 1));
+}
+
+#[tokio::test]
+async fn a_server_that_took_nothing_of_an_id_gets_the_next_try_under_another() {
+    let disk = disk();
+    let server = server(|| None, || json(r#"{"accepted":0,"status":"waiting"}"#)).await;
+    let (client, records) = (client(&server), Records::new(&Ok(disk.state.clone()), Sender::Console));
+    for id in 1..=2 {
+        let verdict = submit_recorded(&client, &intent(id, "c", "mine"), &records, None, |_| {}).await;
+        assert!(matches!(only(&verdict), CallVerdict::StillPending { .. }), "{verdict:?}");
+    }
+    // A server answers whatever comes under one id with one answer.
+    let posts = posts(&server);
+    assert!(posts.len() == 2 && posts[0] != posts[1], "{posts:?}");
 }
 
 #[tokio::test]

@@ -161,6 +161,7 @@ impl Desk {
                 sends: 1,
                 server_request_id: None,
                 failure: None,
+                id_is_spent: false,
             },
         })
     }

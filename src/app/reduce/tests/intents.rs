@@ -15,7 +15,15 @@ fn left(intent: &Intent) -> Left {
 fn ended(intent: &Intent, call: &CallVerdict) -> Action {
     let calls = intent.request.keys().map(|key| (key, call.clone())).collect();
     let request_id = intent.request_id;
-    let verdict = Verdict { request_id, calls, status: None, sends: 0, server_request_id: None, failure: None };
+    let verdict = Verdict {
+        request_id,
+        calls,
+        status: None,
+        sends: 0,
+        server_request_id: None,
+        failure: None,
+        id_is_spent: false,
+    };
     Action::LookedUp(LookedUp::Ended(left(intent), verdict))
 }
 
@@ -211,7 +219,15 @@ fn a_partly_accepted_submission_is_told_call_by_call() {
     ];
     let calls = intent.request.keys().zip(outcomes).collect();
     let request_id = intent.request_id;
-    let verdict = Verdict { request_id, calls, status: None, sends: 1, server_request_id: None, failure: None };
+    let verdict = Verdict {
+        request_id,
+        calls,
+        status: None,
+        sends: 1,
+        server_request_id: None,
+        failure: None,
+        id_is_spent: false,
+    };
     let effects = desk.act(Action::SubmissionEnded { request_id, verdict });
     assert_eq!(ends(&effects), [Ending::Accepted]);
     for words in ["accepted 1 of 3", "c2: another answer was taken first: theirs", "c3: not taken, still waiting"] {
