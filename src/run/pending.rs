@@ -1,7 +1,11 @@
 //! The calls that wait for a result from outside.
 //!
 //! Rule: a call that is told by both `node_waiting` and `node_user_ask` is one call. A pending-tools answer counts
-//! only if nothing has changed the pending calls since it was asked for: see [`PendingCalls::generation`].
+//! only if nothing has changed the pending calls since it was asked for: see [`PendingCalls::generation`]. One that
+//! leaves out a call whose end no event has told is either ahead of the events or older than they are: it is believed,
+//! and has to be asked for again: see [`PendingCalls::is_in_doubt`].
+
+use std::collections::HashSet;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -27,6 +31,8 @@ pub struct PendingCall {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PendingCalls {
     calls: IndexMap<CallKey, PendingCall>,
+    /// Calls that the server's list has left out, while no event has told their end.
+    left_out: HashSet<CallKey>,
     generation: u64,
 }
 
@@ -90,6 +96,12 @@ impl PendingCalls {
         self.generation
     }
 
+    /// Whether the server's list has left a call out whose end no event has told yet.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        !self.left_out.is_empty()
+    }
+
     /// No calls, of a generation that none of these had.
     pub(super) fn begun_anew(&self) -> Self {
         Self { generation: self.generation + 1, ..Self::default() }
@@ -115,6 +127,7 @@ impl PendingCalls {
 
     fn add(&mut self, step: &StepKey, call: &ToolCall, question: Option<Question>, since: Timestamp) {
         let key = step.call(&call.id);
+        self.left_out.remove(&key);
         let question = question.or_else(|| call.question());
         match self.calls.get_mut(&key) {
             Some(known) => {
@@ -131,11 +144,14 @@ impl PendingCalls {
     }
 
     pub(super) fn resolve(&mut self, node: &NodeId, step: u64, request: RequestId, call: &CallId) {
-        self.calls.shift_remove(&StepKey::new(node, step, request).call(call));
+        let key = StepKey::new(node, step, request).call(call);
+        self.calls.shift_remove(&key);
+        self.left_out.remove(&key);
         self.generation += 1;
     }
 
     pub(super) fn end_node(&mut self, node: &NodeId) {
+        self.left_out.retain(|key| key.step.node_id != *node);
         let before = self.calls.len();
         self.calls.retain(|key, _| key.step.node_id != *node);
         if self.calls.len() != before {
@@ -145,12 +161,15 @@ impl PendingCalls {
 
     pub(super) fn end_run(&mut self) {
         self.calls.clear();
+        self.left_out.clear();
         self.generation += 1;
     }
 
     /// Makes the calls equal to the server's list; what was known of them is kept.
     pub(super) fn replace(&mut self, answer: &PendingTools, at: Timestamp) {
         let listed: IndexMap<CallKey, &ToolCall> = answer.calls().collect();
+        let left_out = self.calls.keys().filter(|key| !listed.contains_key(*key));
+        self.left_out.extend(left_out.cloned());
         self.calls.retain(|key, _| listed.contains_key(key));
         for (key, call) in listed {
             self.add(&key.step, call, None, at);

@@ -156,6 +156,25 @@ fn an_old_pending_tools_answer_is_refused_and_a_new_one_rules() {
 }
 
 #[test]
+fn a_list_that_leaves_a_call_out_is_in_doubt_until_an_event_ends_the_call_or_the_list_has_it() {
+    let mut run = fold(&[STARTED, NODE, &waiting(&["c1", "c2"])]);
+    let list = |calls: &str| -> PendingTools {
+        let step = format!(r#"{{"node_id":"a","step":1,"request_id":"{REQUEST}","tool_calls":[{calls}]}}"#);
+        serde_json::from_str(&format!(r#"{{"run_id":"{RUN}","pending":[{step}]}}"#)).unwrap()
+    };
+    let (one, both) = (r#"{"tool_call":{"id":"c1","name":"look"}}"#, r#"{"tool_call":{"id":"c2","name":"look"}}"#);
+    let read = |run: &mut Run, calls: &str| {
+        assert!(run.observe_pending(&list(calls), run.pending.generation(), Timestamp::UNIX_EPOCH));
+        (run.pending.len(), run.pending.is_in_doubt())
+    };
+    assert_eq!(read(&mut run, one), (1, true));
+    assert_eq!(read(&mut run, &format!("{one},{both}")), (2, false));
+    assert_eq!(read(&mut run, both), (1, true));
+    run.apply(event(4, &result("c1")));
+    assert!(!run.pending.is_in_doubt());
+}
+
+#[test]
 fn the_snapshot_speaks_only_where_the_fold_cannot() {
     let mut run = Run::new(RunId::parse(RUN).unwrap());
     run.observe(&snapshot(

@@ -135,7 +135,9 @@ pub(super) fn pending_read(app: &mut App, generation: u64, answer: Result<Pendin
             }
             app.reads.pending_known = true;
             // A run that waits waits for something: a list without it comes from a server that lags behind itself.
-            if app.run.pending.is_empty() && app.run.status() == Some(RunStatus::Waiting) {
+            // And one that leaves out what no event has ended may be of a time before the call.
+            let waits_for_nothing = app.run.pending.is_empty() && app.run.status() == Some(RunStatus::Waiting);
+            if waits_for_nothing || app.run.pending.is_in_doubt() {
                 app.reads.pending.fail(app.now.uptime);
             }
         }

@@ -103,6 +103,17 @@ fn a_pending_tools_answer_that_events_have_overtaken_is_asked_for_again() {
 }
 
 #[test]
+fn a_list_from_before_a_wait_hides_the_call_for_seconds_only() {
+    let mut desk = Desk::new();
+    desk.calls(1, &["c1"]);
+    answer_pending(&mut desk);
+    assert!(desk.app.run.pending.is_empty());
+    let asks = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::ReadPending { .. }));
+    assert!(!asks(&desk.wait(1_000)), "a server that lags behind is not pressed");
+    assert!(asks(&desk.wait(4_000)));
+}
+
+#[test]
 fn a_gap_is_said_and_what_it_swallowed_is_asked_for() {
     let mut desk = Desk::new();
     answer_read(&mut desk);
