@@ -1,6 +1,7 @@
 //! One program in one pseudo-terminal: keys in, a screen out.
 //!
-//! Nothing sleeps: every wait is for words on the screen, or for the program's end, with a bound.
+//! Frames are shown whole, as a terminal shows them that knows `?2026`. Nothing sleeps: every wait is for words on the
+//! screen, or for the program's end, with a bound.
 
 use std::io::{Read, Write};
 use std::num::NonZero;
@@ -9,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use relay_console::console::modes::{BEGIN_FRAME, END_FRAME};
 
 /// How long a wait may take before it is a failure.
 const BOUND: Duration = Duration::from_secs(30);
@@ -28,6 +30,20 @@ pub(crate) struct Session {
     writer: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     shown: Arc<(Mutex<Shown>, Condvar)>,
+}
+
+/// How many of the bytes a terminal shows that waits for the end of a frame: those before a frame that is not whole.
+fn whole_frames(bytes: &[u8]) -> usize {
+    let last = |mark: &[u8]| bytes.windows(mark.len()).rposition(|window| window == mark);
+    match (last(BEGIN_FRAME), last(END_FRAME)) {
+        (Some(begun), ended) if ended.is_none_or(|ended| ended < begun) => begun,
+        // The mark itself may come in pieces.
+        _ => (0..bytes.len())
+            .rev()
+            .take(BEGIN_FRAME.len())
+            .find(|at| BEGIN_FRAME.starts_with(&bytes[*at..]))
+            .unwrap_or(bytes.len()),
+    }
 }
 
 fn size(columns: u16, rows: u16) -> PtySize {
@@ -76,7 +92,7 @@ impl Session {
         let writer = pair.master.take_writer().unwrap();
         let sink = Arc::clone(&shown);
         std::thread::spawn(move || {
-            let mut buffer = vec![0; 65536];
+            let (mut buffer, mut held) = (vec![0; 65536], Vec::new());
             loop {
                 let (shown, changed) = &*sink;
                 let Ok(waiting) = shown.lock() else { return };
@@ -84,7 +100,10 @@ impl Session {
                 let count = reader.read(&mut buffer).unwrap_or(0);
                 // A test that fails while it looks poisons the lock; there is nothing to show any more.
                 let Ok(mut shown) = shown.lock() else { return };
-                shown.parser.process(&buffer[..count]);
+                held.extend_from_slice(&buffer[..count]);
+                let whole = if count == 0 { held.len() } else { whole_frames(&held) };
+                let now: Vec<u8> = held.drain(..whole).collect();
+                shown.parser.process(&now);
                 shown.bytes.extend_from_slice(&buffer[..count]);
                 shown.closed |= count == 0;
                 changed.notify_all();
@@ -98,16 +117,29 @@ impl Session {
 
     /// Waits until `wanted` holds of the screen's text; panics with the screen when it never does.
     pub(crate) fn wait_until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let found = self.look_for(BOUND, wanted);
+        found.unwrap_or_else(|text| panic!("never on screen: {what}\n--- the screen was:\n{text}\n---"))
+    }
+
+    /// The same for what may never come; `None` then.
+    pub(crate) fn wait_at_most(&self, bound: Duration, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        self.look_for(bound, wanted).ok()
+    }
+
+    /// The screen's text once `wanted` holds of it, or the last one when it never does.
+    fn look_for(&self, bound: Duration, wanted: impl Fn(&str) -> bool) -> Result<String, String> {
         let (shown, changed) = &*self.shown;
-        let end = Instant::now() + BOUND;
+        let end = Instant::now() + bound;
         let mut shown = shown.lock().unwrap();
         loop {
             let text = shown.parser.screen().contents();
             if wanted(&text) {
-                return text;
+                return Ok(text);
             }
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero() && !shown.closed, "never on screen: {what}\n--- the screen was:\n{text}\n---");
+            if left.is_zero() || shown.closed {
+                return Err(text);
+            }
             shown = changed.wait_timeout(shown, left).unwrap().0;
         }
     }
