@@ -1,10 +1,12 @@
 //! The matrix: each fault of the simulator with each of some scenarios and seeds, over real HTTP, with every waiting
-//! call answered as the console answers it; and the real `answer` in a script under the faults that befall submissions.
+//! call answered as the console answers it; the real `answer` in a script under the faults that befall submissions; and
+//! the real console in a terminal, answered by keys.
 //!
 //! What is counted must be zero: events lost, duplicated or out of order; results lost, or sent again without need.
 //! What the events add up to must equal what the server's own log adds up to. `--nocapture` shows the table;
 //! `RELAY_CONSOLE_MATRIX_SEEDS` asks for more seeds than the suite has time for.
 
+mod console;
 mod operator;
 mod script;
 
