@@ -22,7 +22,7 @@ const LOOKS: u8 = 3;
 /// What is known of the stream besides the run that it adds up to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamCheck {
-    /// What was odd, the last [`KEPT`] of it.
+    /// What was odd, the last hundred of it.
     pub odd: OddLog,
     /// The last comparison that counts.
     pub compared: Option<Compared>,

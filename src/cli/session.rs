@@ -120,7 +120,8 @@ impl Session {
             problems,
             command,
         };
-        let mut outcome = console::run(config, Source::Server(clients)).await;
+        // On the heap: with it this future would be larger than callers should carry.
+        let mut outcome = Box::pin(console::run(config, Source::Server(clients))).await;
         if let (true, Ok(left)) = (is_demo, &mut outcome) {
             left.summary.forget_drafts();
         }

@@ -103,6 +103,12 @@ fn differences<'a>(run: &'a Run, snapshot: &'a RunSnapshot) -> impl Iterator<Ite
 fn status(run: &Run, snapshot: &RunSnapshot) -> Option<Difference> {
     let same = match (run.folded_status(), &snapshot.status) {
         (_, RunStatus::Other(_)) | (None, RunStatus::Running) => true,
+        // Whether anything waits is what the server itself is not at one about.
+        (Some(RunStatus::Running | RunStatus::Waiting), RunStatus::Running | RunStatus::Waiting)
+            if run.pending.is_in_doubt() =>
+        {
+            true
+        }
         (Some(folded), said) => folded == *said,
         (None, _) => false,
     };

@@ -80,6 +80,23 @@ fn a_status_that_differs_is_told_with_both_sides() {
 }
 
 #[test]
+fn a_list_of_waiting_calls_that_contradicts_the_events_makes_waiting_no_difference() {
+    let call = r#"{"step":1,"tool_call":{"id":"c","name":"look"}}"#;
+    let wait = format!(
+        r#""type":"node_waiting","node_id":"a","waiting":{{"step":1,"request_id":"{REQUEST}","reason":"tool","pending_tool_calls":[{call}]}}"#
+    );
+    let mut run = fold(&[STARTED, NODE, &wait]);
+    assert_eq!(differing(&run, r#""status":"waiting""#), NONE);
+    assert_eq!(differing(&run, r#""status":"running""#).len(), 1);
+    let old = crate::api::tool::PendingTools { run_id: run.run_id, pending: Vec::new() };
+    assert!(run.observe_pending(&old, run.pending.generation(), jiff::Timestamp::UNIX_EPOCH));
+    for said in ["waiting", "running"] {
+        assert_eq!(differing(&run, &format!(r#""status":"{said}""#)), NONE, "{said}");
+    }
+    assert_eq!(differing(&run, r#""status":"succeeded""#).len(), 1);
+}
+
+#[test]
 fn a_status_that_is_not_known_here_is_no_difference() {
     let rest = format!(r#""status":"paused",{}"#, nodes(&[("a", "dreaming")]));
     assert_eq!(differing(&fold(&[STARTED, NODE]), &rest), NONE);
