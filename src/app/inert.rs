@@ -3,6 +3,9 @@
 //! Owns the one table; `view::text` draws by it, and the editor counts hidden characters by it. Rule: what is not in
 //! the table moves no cursor, starts no escape sequence and changes no direction.
 
+/// How many characters without a column of their own may follow a letter and are drawn with it; more are a pile.
+pub const ACCENTS: usize = 11;
+
 /// The mark that is shown in place of `c`, or `None` where `c` is harmless.
 ///
 /// Controls show as their control pictures (`␛` for ESC); everything else that cannot be seen (bidi controls,

@@ -9,13 +9,10 @@ use std::collections::HashMap;
 
 use unicode_width::UnicodeWidthChar;
 
-use super::inert;
+use super::inert::{self, ACCENTS};
 
 /// The two planes of private characters, without the two at the end of each that are no characters.
 const PRIVATE: [std::ops::RangeInclusive<char>; 2] = ['\u{F0000}'..='\u{FFFFD}', '\u{100000}'..='\u{10FFFD}'];
-
-/// Characters without a column of their own that may follow a letter and be drawn with it.
-const ACCENTS: usize = 11;
 
 /// Who stands for whom, both ways; grows only, so that what is undone or put back is still known.
 #[derive(Debug, Clone, Default)]

@@ -14,12 +14,9 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use crossterm::terminal;
 use unicode_width::UnicodeWidthChar;
 
-use crate::app::inert;
+use crate::app::inert::{self, ACCENTS};
 use crate::cli::exit::{Exit, Failure};
 use crate::view::{Theme, text};
-
-/// Characters without a column of their own that print with a letter.
-const ACCENTS: usize = 11;
 
 /// How foreign text is shown outside the console.
 pub const PLAIN: Theme = Theme { color: false, ascii: false };

@@ -58,20 +58,8 @@ impl Performer {
         let clients =
             ClientSource::new(|| Err(SettingError::Other("this is a file, and no server is asked".into()).into()));
         let (disk, _) = sync_channel(1);
-        let (late, replayed) = (TaskTracker::new(), Some(path));
-        let records = Records::new(&Err("a replay sends nothing".to_owned()), submission::Sender::Console);
-        Self {
-            run_id,
-            clients,
-            include_output: false,
-            outcomes,
-            records,
-            disk,
-            late,
-            drafts_dir: None,
-            journal: None,
-            replayed,
-        }
+        let state = Err("a replay sends nothing".to_owned());
+        Self { replayed: Some(path), ..Self::with(run_id, clients, &state, outcomes, disk) }
     }
 
     /// A performer for one run. Starts the thread that owns the drafts on disk, which begins by reading them.
@@ -84,20 +72,29 @@ impl Performer {
         outcomes: mpsc::Sender<Action>,
     ) -> Self {
         let (disk, jobs) = sync_channel(DISK_QUEUE);
-        let drafts_dir = state.as_ref().ok().map(StateDir::drafts_path);
-        let told = outcomes.clone();
-        let records = Records::new(&state, submission::Sender::Console);
+        let performer = Self { include_output, ..Self::with(run_id, clients, &state, outcomes.clone(), disk) };
         // Without the thread every save is told as failed, since its queue is closed.
-        let _ = std::thread::Builder::new().name("drafts".into()).spawn(move || drafts::keep(state, &jobs, &told));
+        let _ = std::thread::Builder::new().name("drafts".into()).spawn(move || drafts::keep(state, &jobs, &outcomes));
+        performer
+    }
+
+    /// A performer whose jobs for the disk go into `disk`.
+    fn with(
+        run_id: RunId,
+        clients: ClientSource,
+        state: &Result<StateDir, String>,
+        outcomes: mpsc::Sender<Action>,
+        disk: SyncSender<DiskJob>,
+    ) -> Self {
         Self {
             run_id,
             clients,
-            include_output,
+            include_output: false,
             outcomes,
-            records,
+            records: Records::new(state, submission::Sender::Console),
             disk,
             late: TaskTracker::new(),
-            drafts_dir,
+            drafts_dir: state.as_ref().ok().map(StateDir::drafts_path),
             journal: None,
             replayed: None,
         }

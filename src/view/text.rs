@@ -17,7 +17,7 @@ use crate::app::inert;
 /// Columns between tab stops.
 const TAB: usize = 4;
 /// Characters of one grapheme cluster that are drawn: more is a pile of accents, or an attack.
-const CLUSTER: usize = 12;
+const CLUSTER: usize = 1 + inert::ACCENTS;
 /// Columns of one grapheme cluster that stays whole; some scripts join letters to wide ones.
 const WIDEST: usize = 6;
 

@@ -153,15 +153,20 @@ fn drafts(state: &Path, base_url: Option<&BaseUrl>) -> Finding {
             format!("{}{elsewhere}", run.run)
         })
         .collect();
-    let more = match unsent.len().saturating_sub(MOST_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let more = more_than_named(unsent.len());
     let what = if count == 1 { "1 answer is unsent".to_owned() } else { format!("{count} answers are unsent") };
     Finding::note("drafts", format!("{what}: runs {}{more}", named.join(", ")))
         .advise("relay-console RUN_ID opens them again; whether the run still waits is shown there")
         .fact("unsent", count)
         .fact("runs", unsent.iter().map(|run| run.run.clone()).collect::<Vec<_>>())
+}
+
+/// How many of `runs` are not among those that are named.
+fn more_than_named(runs: usize) -> String {
+    match runs.saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    }
 }
 
 /// Every run with drafts that hold text.
@@ -212,10 +217,7 @@ fn submissions(state_home: &Path) -> Finding {
         return Finding::fine("submissions", "none has an unknown outcome").fact("unknown", 0);
     }
     let named = runs.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
-    let more = match runs.len().saturating_sub(MOST_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let more = more_than_named(runs.len());
     Finding::note("submissions", format!("it is not known whether an answer arrived: runs {named}{more}"))
         .advise("relay-console RUN_ID finds it out; nothing is sent twice")
         .fact("unknown", runs.len())

@@ -62,21 +62,7 @@ async fn an_accepted_draft_is_ended_also_where_the_disk_does_not_keep_up() {
     let (disk, jobs) = sync_channel(1);
     let (outcomes, _actions) = mpsc::channel(1);
     let clients = ClientSource::new(|| unreachable!("nothing is read"));
-    let late = TaskTracker::new();
-    let (run_id, drafts_dir) = (RUN.parse().unwrap(), None);
-    let records = Records::new(&Err("a test".into()), submission::Sender::Console);
-    let performer = Performer {
-        run_id,
-        clients,
-        include_output: false,
-        outcomes,
-        records,
-        disk,
-        late,
-        drafts_dir,
-        journal: None,
-        replayed: None,
-    };
+    let performer = Performer::with(RUN.parse().unwrap(), clients, &Err("a test".into()), outcomes, disk);
     let step = StepKey { node_id: "a".parse().unwrap(), step: 1, request_id: OTHER_RUN.parse().unwrap() };
     let (first, second) = (step.call(&"c1".parse().unwrap()), step.call(&"c2".parse().unwrap()));
     performer.perform(Effect::EndDraft { key: first.clone(), ending: Ending::Accepted });

@@ -151,19 +151,8 @@ impl Desk {
     }
 
     pub(super) fn verdict(&mut self, intent: &Intent, verdict: &CallVerdict) -> Vec<Effect> {
-        let calls = intent.request.keys().map(|key| (key, verdict.clone())).collect();
-        self.act(Action::SubmissionEnded {
-            request_id: intent.request_id,
-            verdict: Verdict {
-                request_id: intent.request_id,
-                calls,
-                status: Some(RunStatus::Running),
-                sends: 1,
-                server_request_id: None,
-                failure: None,
-                id_is_spent: false,
-            },
-        })
+        let verdict = Verdict { status: Some(RunStatus::Running), ..ended(intent, std::iter::repeat(verdict.clone())) };
+        self.act(Action::SubmissionEnded { request_id: intent.request_id, verdict })
     }
 
     pub(super) fn first_call(&self) -> CallKey {
@@ -176,5 +165,18 @@ impl Desk {
 
     pub(super) fn said(&self) -> String {
         self.app.notices.back().map(|notice| notice.text.clone()).unwrap_or_default()
+    }
+}
+
+/// The end of a submission after one send, with a verdict for each of its calls.
+pub(super) fn ended(intent: &Intent, verdicts: impl IntoIterator<Item = CallVerdict>) -> Verdict {
+    Verdict {
+        request_id: intent.request_id,
+        calls: intent.request.keys().zip(verdicts).collect(),
+        status: None,
+        sends: 1,
+        server_request_id: None,
+        failure: None,
+        id_is_spent: false,
     }
 }

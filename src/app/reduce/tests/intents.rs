@@ -1,6 +1,6 @@
 //! What ended processes have left under way, and drafts whose call is over.
 
-use super::desk::Desk;
+use super::desk::{self, Desk};
 use crate::api::tool::CallKey;
 use crate::app::{Action, Answer, Effect, Fate, Mode, PageContent};
 use crate::feed::{FeedUpdate, LinkState};
@@ -13,17 +13,7 @@ fn left(intent: &Intent) -> Left {
 }
 
 fn ended(intent: &Intent, call: &CallVerdict) -> Action {
-    let calls = intent.request.keys().map(|key| (key, call.clone())).collect();
-    let request_id = intent.request_id;
-    let verdict = Verdict {
-        request_id,
-        calls,
-        status: None,
-        sends: 0,
-        server_request_id: None,
-        failure: None,
-        id_is_spent: false,
-    };
+    let verdict = Verdict { sends: 0, ..desk::ended(intent, std::iter::repeat(call.clone())) };
     Action::LookedUp(LookedUp::Ended(left(intent), verdict))
 }
 
@@ -217,18 +207,8 @@ fn a_partly_accepted_submission_is_told_call_by_call() {
         CallVerdict::Superseded { output: "theirs".into(), error: None },
         CallVerdict::StillPending { why: "the server accepted 1 of 3 results".into() },
     ];
-    let calls = intent.request.keys().zip(outcomes).collect();
-    let request_id = intent.request_id;
-    let verdict = Verdict {
-        request_id,
-        calls,
-        status: None,
-        sends: 1,
-        server_request_id: None,
-        failure: None,
-        id_is_spent: false,
-    };
-    let effects = desk.act(Action::SubmissionEnded { request_id, verdict });
+    let verdict = desk::ended(&intent, outcomes);
+    let effects = desk.act(Action::SubmissionEnded { request_id: intent.request_id, verdict });
     assert_eq!(ends(&effects), [Ending::Accepted]);
     for words in ["accepted 1 of 3", "c2: another answer was taken first: theirs", "c3: not taken, still waiting"] {
         assert!(desk.said().contains(words), "{words:?} is not in {}", desk.said());
