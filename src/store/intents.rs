@@ -10,20 +10,21 @@
 //! Owns the files and who may drive them, not what a submission does. The rule that must stay true: of two processes
 //! that begin a submission to the same call, one gets it, and the other is told who has it.
 
+mod record;
+
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::private_file::{self, LockedFile};
 use super::state_dir::StateDir;
 use super::{Problem, StoreError};
-use crate::api::ids::RunId;
-use crate::api::tool::{CallKey, ToolResultsRequest};
+use record::{Fact, line, stored};
+
+pub use record::{IntentRecord, Outcome, Sender, StoredIntent};
 
 /// The name of the directory below a run's.
 pub const INTENTS_DIR: &str = "intents";
@@ -36,115 +37,6 @@ const MAX_INTENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How long the directory's lock is waited for; it is held for a few writes only.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
-
-/// Who decided on a submission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sender {
-    /// A console.
-    Console,
-    /// The subcommand `answer`.
-    Answer,
-}
-
-impl std::fmt::Display for Sender {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Console => "a console",
-            Self::Answer => "the command answer",
-        })
-    }
-}
-
-/// A submission as it was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IntentRecord {
-    /// The id that every send carries.
-    pub request_id: Uuid,
-    /// The run.
-    pub run_id: RunId,
-    /// The body.
-    pub request: ToolResultsRequest,
-    /// The last seq that was known when it was decided.
-    pub after_seq: u64,
-    /// By whom.
-    pub by: Sender,
-    /// When.
-    pub decided_at: Timestamp,
-}
-
-/// What became of one call of a submission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The server took this result.
-    Accepted,
-    /// The server took another result.
-    Superseded,
-    /// The server refused it.
-    Refused,
-    /// It was not taken, as far as anybody knows: the call still waits.
-    StillPending,
-    /// It was not taken, and the server has said so of this id: the call still waits.
-    NotTaken,
-}
-
-/// One line of a file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Fact {
-    Intent(IntentRecord),
-    /// Decided on again, with the same bytes.
-    Again {
-        by: Sender,
-        at: Timestamp,
-    },
-    SendBegan {
-        at: Timestamp,
-    },
-    Settled {
-        at: Timestamp,
-        outcomes: Vec<Outcome>,
-    },
-}
-
-/// A submission as its file tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredIntent {
-    /// What was decided.
-    pub record: IntentRecord,
-    /// How many sends began.
-    pub sends: u32,
-    /// When it ended and how, in the order of the request; `None` while that is not known.
-    pub settled: Option<(Timestamp, Vec<Outcome>)>,
-}
-
-impl StoredIntent {
-    /// Its calls, in order.
-    pub fn keys(&self) -> impl Iterator<Item = CallKey> {
-        self.record.request.keys()
-    }
-
-    fn overlaps(&self, request: &ToolResultsRequest) -> bool {
-        self.keys().any(|mine| request.keys().any(|other| mine == other))
-    }
-
-    /// Whether something may have been taken of it, as far as the file says.
-    fn may_have_been_taken(&self) -> bool {
-        self.settled.as_ref().is_none_or(|(_, outcomes)| {
-            outcomes.iter().any(|outcome| matches!(outcome, Outcome::Accepted | Outcome::Superseded))
-        })
-    }
-
-    /// Whether the server has answered for its id, and would answer the same again.
-    fn is_answered_for(&self) -> bool {
-        self.settled.as_ref().is_some_and(|(_, outcomes)| outcomes.contains(&Outcome::NotTaken))
-    }
-
-    fn is_old(&self, now: Timestamp) -> bool {
-        self.settled.as_ref().is_some_and(|(at, _)| now.duration_since(*at).unsigned_abs() > SETTLED_KEPT)
-    }
-}
 
 /// How a submission that was begun goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -475,31 +367,4 @@ impl Found {
             Self::Driven(stored)
         }))
     }
-}
-
-/// What the lines tell. The first was written whole with the file; of those after it the last may be torn, which is a
-/// fact that nobody had waited for.
-fn stored(bytes: &[u8]) -> Result<StoredIntent, String> {
-    let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let first = lines.next().map(serde_json::from_slice::<Fact>);
-    let Some(Ok(Fact::Intent(record))) = first else {
-        let why = first.and_then(Result::err).map(|error| format!(": {error}")).unwrap_or_default();
-        return Err(format!("is damaged or not a submission{why}"));
-    };
-    let mut stored = StoredIntent { record, sends: 0, settled: None };
-    for fact in lines.filter_map(|line| serde_json::from_slice::<Fact>(line).ok()) {
-        match fact {
-            Fact::Intent(_) => {}
-            Fact::Again { by, .. } => (stored.record.by, stored.settled) = (by, None),
-            Fact::SendBegan { .. } => stored.sends += 1,
-            Fact::Settled { at, outcomes } => stored.settled = Some((at, outcomes)),
-        }
-    }
-    Ok(stored)
-}
-
-fn line(fact: &Fact) -> io::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec(fact)?;
-    bytes.push(b'\n');
-    Ok(bytes)
 }
