@@ -114,7 +114,8 @@ pub fn server_name(dir: &Path) -> Option<String> {
 }
 
 /// The directories of all runs below the program's, by server and id; what is not ours, such as the log, is passed over.
-pub(super) fn runs(program: &Path) -> Vec<PathBuf> {
+#[must_use]
+pub fn runs(program: &Path) -> Vec<PathBuf> {
     let is_server = |dir: &PathBuf| {
         let name = name_of(dir);
         name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit())

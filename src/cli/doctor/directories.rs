@@ -12,7 +12,7 @@ use super::report::Finding;
 use crate::api::client::BaseUrl;
 use crate::cli::exit::Exit;
 use crate::settings::Directories;
-use crate::store::state_dir::{DRAFTS_DIR, PROGRAM_DIR, hash_name};
+use crate::store::state_dir::{self, DRAFTS_DIR, PROGRAM_DIR, hash_name};
 use crate::store::survey;
 use crate::store::{Draft, private_file};
 use crate::view::format;
@@ -171,16 +171,12 @@ fn more_than_named(runs: usize) -> String {
 
 /// Every run with drafts that hold text.
 fn unsent(state: &Path) -> Vec<Unsent> {
-    let mut found = Vec::new();
-    for server in below(state) {
-        for run in below(&server) {
-            let drafts = below(&run.join(DRAFTS_DIR)).iter().filter(|path| is_unsent(path)).count();
-            if drafts > 0 {
-                found.push(Unsent { server: name(&server), run: name(&run), drafts });
-            }
-        }
-    }
-    found
+    let unsent = |run: PathBuf| {
+        let drafts = below(&run.join(DRAFTS_DIR)).iter().filter(|path| is_unsent(path)).count();
+        let server = run.parent().map(name).unwrap_or_default();
+        (drafts > 0).then(|| Unsent { server, run: name(&run), drafts })
+    };
+    state_dir::runs(state).into_iter().filter_map(unsent).collect()
 }
 
 fn below(dir: &Path) -> Vec<PathBuf> {
@@ -231,7 +227,7 @@ fn journals(state: &Path) -> Finding {
         name.starts_with("events") && path.extension().is_some_and(|extension| extension == "ndjson")
     };
     let (mut runs, mut bytes) = (0u64, 0u64);
-    for run in below(state).iter().flat_map(|server| below(server)) {
+    for run in state_dir::runs(state) {
         let files: Vec<PathBuf> = below(&run).into_iter().filter(is_journal).collect();
         runs += u64::from(!files.is_empty());
         bytes += files.iter().filter_map(|file| fs::symlink_metadata(file).ok()).map(|found| found.len()).sum::<u64>();
