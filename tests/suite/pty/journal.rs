@@ -38,6 +38,23 @@ fn seqs(journal: &str) -> Vec<u64> {
     journal.lines().map(seq).collect()
 }
 
+/// Every event that the server has of the run, as it sends them to a console.
+fn on_the_server(simulate: &Simulate, home: &Path) -> String {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_relay-console"));
+    command.args(["events", simulate.run_of("incident"), "--raw", "--no-wait", "--include-output"]);
+    let output = command.env("HOME", home).envs(simulate.environment()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn until_journal_is(home: &Path, whole: &str) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while journal(home) != whole {
+        assert!(Instant::now() < end, "{}", journal(home));
+        std::thread::yield_now();
+    }
+}
+
 fn quit(mut session: Session) {
     session.send("q");
     assert_eq!(session.wait_for_end().0, 0);
@@ -97,18 +114,17 @@ fn another_console_takes_the_journal_over_when_the_first_is_gone() {
     first.wait_for("Waiting for you 2");
     let second = follow(&simulate, home.path(), &[]);
     second.wait_until("the run, live", |text| text.contains("Waiting for you 2") && text.contains("live"));
+    let whole = on_the_server(&simulate, home.path());
+    until_journal_is(home.path(), &whole);
+    // The second hears of nothing until the first has left a part, which it then has to complete without being asked.
+    second.signal("STOP");
     first.signal("KILL");
     first.wait_for_end();
-    // The first has left a part, which the second has to complete without being asked.
     let path = find(home.path(), "events.ndjson").remove(0);
-    let whole = std::fs::read_to_string(&path).unwrap();
     let part = whole.match_indices('\n').nth(3).unwrap().0 + 10;
     std::fs::File::options().write(true).open(&path).unwrap().set_len(part as u64).unwrap();
-    let end = Instant::now() + Duration::from_secs(30);
-    while std::fs::read_to_string(&path).unwrap() != whole {
-        assert!(Instant::now() < end, "{}", std::fs::read_to_string(&path).unwrap());
-        std::thread::yield_now();
-    }
+    second.signal("CONT");
+    until_journal_is(home.path(), &whole);
     quit(second);
 }
 
