@@ -51,6 +51,12 @@ macro_rules! uuid_id {
                 (!uuid.is_nil()).then_some(Self(uuid))
             }
 
+            /// Takes what a server sent; `None` when it is no UUID, or nil.
+            #[must_use]
+            pub fn from_wire(text: &str) -> Option<Self> {
+                Self::from_uuid(Uuid::parse_str(text).ok()?)
+            }
+
             /// A fresh random id (version 4).
             #[must_use]
             pub fn random() -> Self {
@@ -171,9 +177,17 @@ macro_rules! text_id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                Self::from_wire(&text)
-                    .ok_or_else(|| serde::de::Error::custom(concat!($what, " is empty or too long")))
+                struct Text;
+                impl serde::de::Visitor<'_> for Text {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("a string")
+                    }
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        $name::from_wire(text).ok_or_else(|| E::custom(concat!($what, " is empty or too long")))
+                    }
+                }
+                deserializer.deserialize_str(Text)
             }
         }
     };

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::outbox::{BYTES, ITEMS};
 use super::sequence::Sequence;
 use super::{FeedItem, events_named};
-use crate::api::event::{Decoded, ProtocolError, decode};
+use crate::api::event::{Decoded, Decoder, ProtocolError};
 use crate::api::ndjson::Line;
 use crate::store::journal::{FileLine, Lines};
 
@@ -67,7 +67,7 @@ pub(super) fn read<R: Read>(
     give: impl FnMut(Vec<FeedItem>) -> bool,
 ) -> FileRead {
     let read = FileRead { sequence: sequence.with_rereads(0), end: 0, tail: None, stop: Stop::End };
-    let mut reader = Reader { lines, read, trust, items: Vec::new(), bytes: 0, give };
+    let mut reader = Reader { lines, decoder: Decoder::default(), read, trust, items: Vec::new(), bytes: 0, give };
     reader.read.stop = reader.run();
     reader.read.sequence.settle(&mut reader.items);
     if reader.read.stop != Stop::Closed && !reader.flush() {
@@ -78,6 +78,7 @@ pub(super) fn read<R: Read>(
 
 struct Reader<R, G> {
     lines: Lines<R>,
+    decoder: Decoder,
     read: FileRead,
     trust: Trust,
     items: Vec<FeedItem>,
@@ -123,7 +124,7 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
         let Line::Whole(line) = &found.line else { return Err("it is too long".into()) };
         self.bytes += line.len();
         let before = self.read.sequence.last();
-        match decode(line) {
+        match self.decoder.decode(line) {
             Ok(Decoded::Event(event)) => {
                 if event.run_id == self.read.sequence.run_id() {
                     self.check_place(event.seq, found.marked)?;
@@ -163,7 +164,7 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
         let decoded = match &found.line {
             Line::Whole(line) => {
                 self.bytes += line.len();
-                decode(line).map(|decoded| (decoded, line))
+                self.decoder.decode(line).map(|decoded| (decoded, line))
             }
             Line::TooLong { bytes, prefix } => {
                 self.bytes += prefix.len();

@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::answer;
 use crate::api::error::{StreamError, TransportError, TransportKind};
-use crate::api::event::{self, Decoded, Event, Problem, ProtocolError};
+use crate::api::event::{Decoded, Decoder, Event, Problem, ProtocolError};
 use crate::api::ndjson::{Line, LineSplitter};
 
 /// What a stream brings.
@@ -59,6 +59,7 @@ pub struct EventStream {
     /// `None` when the stream has ended.
     body: Option<Body>,
     splitter: LineSplitter,
+    decoder: Decoder,
     canceled: CancellationToken,
     cancellation: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Whether the last chunk has completed a line.
@@ -86,6 +87,7 @@ impl EventStream {
             date: answer::date(response.headers()),
             body: Some(Box::pin(response.bytes_stream())),
             splitter: LineSplitter::default(),
+            decoder: Decoder::default(),
             cancellation: Box::pin(canceled.clone().cancelled_owned()),
             canceled,
             completed: true,
@@ -122,9 +124,9 @@ impl EventStream {
         Poll::Ready(Some(Err(StreamError::Transport(error))))
     }
 
-    fn decode(&self, line: Line) -> Result<StreamItem, ProtocolError> {
+    fn decode(&mut self, line: Line) -> Result<StreamItem, ProtocolError> {
         match line {
-            Line::Whole(line) => match event::decode(&line)? {
+            Line::Whole(line) => match self.decoder.decode(&line)? {
                 Decoded::Event(event) => Ok(StreamItem::Event { event, line }),
                 Decoded::Keepalive | Decoded::Blank => Ok(StreamItem::Keepalive),
             },

@@ -1,4 +1,5 @@
-//! A line of the stream to an event, in two stages: the envelope, then the part that its type names.
+//! A line of the stream to an event: in one pass where nothing in it is unusual (`in_place`), else in two stages: the
+//! envelope, then the part that its type names.
 //!
 //! Rule: whatever is wrong with a line, the error keeps the line and, where it can be read, its seq.
 
@@ -10,7 +11,8 @@ use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{ENVELOPE_VERSION, Event, EventBody};
+use super::recent::Recent;
+use super::{ENVELOPE_VERSION, Event, EventBody, in_place};
 use crate::api::ids::RunId;
 
 /// A text that is borrowed from the line unless it holds an escape. (`Option<Cow<str>>` alone would always copy.)
@@ -184,21 +186,52 @@ impl fmt::Debug for ProtocolError {
     }
 }
 
-/// Decodes one line, without its line ending.
-///
-/// # Errors
-/// When the line breaks the protocol; the error keeps the line and, where it can be read, its seq.
-pub fn decode(line: &[u8]) -> Result<Decoded, ProtocolError> {
-    decode_text(line).map_err(|problem| ProtocolError {
-        seq: claimed_seq(line),
-        problem,
-        line: bytes::Bytes::copy_from_slice(line),
-        line_number: None,
-    })
+/// Decodes the lines of one stream. It remembers what repeats from line to line, such as ids; what comes out of a line
+/// does not depend on the lines before.
+#[derive(Debug)]
+pub struct Decoder {
+    recent: Recent,
 }
 
-fn decode_text(line: &[u8]) -> Result<Decoded, Problem> {
-    let text = std::str::from_utf8(line).map_err(|error| Problem::NotUtf8(error.valid_up_to()))?;
+impl Default for Decoder {
+    fn default() -> Self {
+        Self { recent: Recent::keeping() }
+    }
+}
+
+impl Decoder {
+    /// Decodes one line, without its line ending.
+    ///
+    /// # Errors
+    /// When the line breaks the protocol; the error keeps the line and, where it can be read, its seq.
+    pub fn decode(&mut self, line: &[u8]) -> Result<Decoded, ProtocolError> {
+        self.decode_text(line).map_err(|problem| ProtocolError {
+            seq: claimed_seq(line),
+            problem,
+            line: bytes::Bytes::copy_from_slice(line),
+            line_number: None,
+        })
+    }
+
+    fn decode_text(&mut self, line: &[u8]) -> Result<Decoded, Problem> {
+        let text = std::str::from_utf8(line).map_err(|error| Problem::NotUtf8(error.valid_up_to()))?;
+        match in_place::event(text, &mut self.recent) {
+            Some(event) => Ok(Decoded::Event(event)),
+            None => in_two_stages(text),
+        }
+    }
+}
+
+/// Decodes one line, without its line ending, that stands by itself. For many of one stream see [`Decoder`].
+///
+/// # Errors
+/// As [`Decoder::decode`].
+pub fn decode(line: &[u8]) -> Result<Decoded, ProtocolError> {
+    Decoder { recent: Recent::default() }.decode(line)
+}
+
+/// The envelope, then the part that its type names.
+pub(super) fn in_two_stages(text: &str) -> Result<Decoded, Problem> {
     if text.trim().is_empty() {
         return Ok(Decoded::Blank);
     }

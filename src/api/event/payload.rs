@@ -4,10 +4,12 @@
 
 use std::borrow::Cow;
 
+use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 
 use super::decode::{Envelope, Problem, part};
+use super::in_place::{Field, Head, Part, unusual};
 use super::part::{
     AgentEnd, AgentStart, Artifact, CoordinatorEnd, CoordinatorStart, Delta, Failure, LlmCall, MessageReceived,
     MessageSent, RoundEnd, RoundStart, SchedulerStart, SchedulerStop, SteppedToolCall, SteppedToolResult, UserAnswer,
@@ -28,6 +30,21 @@ macro_rules! payload {
             pub(super) fn from_envelope(envelope: &Envelope<'_>) -> Result<Self, Problem> {
                 let payload = Self { $($field: part(stringify!($field), envelope.$field)?,)+ };
                 payload.check()?;
+                Ok(payload)
+            }
+
+            /// Reads the rest of an envelope in one pass.
+            pub(super) fn read<'de, M: MapAccess<'de>>(map: &mut M, head: &mut Head<'_>) -> Result<Self, M::Error> {
+                $(let mut $field = None;)+
+                while let Some(field) = head.next_field(map)? {
+                    match field {
+                        $(Field::$field => $field = Some(<$type as Part>::read(map, head.recent)?),)+
+                        other => head.take(other, map)?,
+                    }
+                }
+                let ($(Some($field),)+) = ($($field,)+) else { return Err(unusual()) };
+                let payload = Self { $($field,)+ };
+                payload.check().map_err(|_| unusual())?;
                 Ok(payload)
             }
 

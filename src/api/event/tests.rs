@@ -190,3 +190,5 @@ fn one_bad_line_never_costs_the_next_wherever_the_network_cuts() {
         assert_eq!(outcome(cut), expected, "cut at {cut}");
     }
 }
+
+mod in_place;
