@@ -4,8 +4,9 @@
 //! once (the feed sees to that). The server's snapshot is kept beside the fold and speaks only where the fold cannot:
 //! before the first event, about money, and about what a permanent gap has swallowed.
 //!
-//! Memory is bounded: streamed text, inline outputs, call records and recent events are kept up to the limits in
-//! [`limits`]; what is older is counted and can be read from the server again.
+//! Memory is bounded: streamed text, inline outputs, call and step records and recent events are kept up to the limits
+//! in [`limits`], which hold for each node and for all of them together; what is older is counted and can be read from
+//! the journal or the server again.
 
 pub mod agreement;
 pub mod cost;
@@ -14,6 +15,8 @@ pub mod node;
 pub mod odd;
 pub mod output;
 pub mod pending;
+pub mod recent;
+mod room;
 mod scheduler;
 pub mod step;
 
@@ -27,8 +30,11 @@ pub use node::{CallRecord, Node};
 pub use odd::{Odd, OddLog, Oddity};
 pub use output::{Output, StreamedText};
 pub use pending::{PendingCall, PendingCalls};
+pub use recent::Recent;
 pub use scheduler::{Agent, ChildRun, Scheduler};
 pub use step::{StepRecord, StepRecords};
+
+use room::Room;
 
 use crate::api::event::{Event, EventBody, Failure, ProtocolError};
 use crate::api::ids::{NodeId, PlanHash, RunId};
@@ -43,7 +49,7 @@ pub mod limits {
     pub const INLINE_OUTPUT: usize = 64 * 1024;
     /// Tool calls a node.
     pub const CALL_RECORDS: usize = 500;
-    /// Bytes of tool calls a node: arguments, outputs, errors. The last call is kept whatever its size.
+    /// Bytes of tool calls a node. The last call is kept whatever its size.
     pub const CALL_BYTES: usize = 4 * 1024 * 1024;
     /// Steps a node.
     pub const STEP_RECORDS: usize = 500;
@@ -51,8 +57,18 @@ pub mod limits {
     pub const CHILD_RUNS: usize = 500;
     /// Recent events of the whole run.
     pub const RECENT_EVENTS: usize = 2_000;
-    /// Bytes of recent events, as JSON. The last event is kept whatever its size.
-    pub const RECENT_BYTES: usize = 16 * 1024 * 1024;
+    /// Bytes of recent events. The last event is kept whatever its size.
+    pub const RECENT_BYTES: usize = 8 * 1024 * 1024;
+    /// Bytes of streamed text of all nodes together.
+    pub const ALL_STREAMED_TEXT: usize = 8 * 1024 * 1024;
+    /// Bytes of the tool calls of all nodes together.
+    pub const ALL_CALL_BYTES: usize = 8 * 1024 * 1024;
+    /// Bytes of the steps of all nodes together.
+    pub const ALL_STEP_BYTES: usize = 4 * 1024 * 1024;
+    /// Bytes of the inline outputs of all nodes together.
+    pub const ALL_INLINE_OUTPUTS: usize = 4 * 1024 * 1024;
+    /// Where the nodes together hold too much of one kind, so many bytes of its newest are left to a node at first.
+    pub const LEFT_TO_A_NODE: usize = 4 * 1024;
     /// Bytes of a rejected line.
     pub const REJECTED_LINE: usize = 16 * 1024;
 }
@@ -92,6 +108,8 @@ pub struct Run {
     pub counts: Counts,
     /// The last events, and every rejected line that is still kept.
     pub history: History,
+    /// What all nodes hold of what can be dropped.
+    room: Room,
     folded_status: Option<RunStatus>,
     snapshot_status: Option<(RunStatus, u64)>,
 }
@@ -142,6 +160,7 @@ impl Run {
             task_list_updates: 0,
             counts: Counts::default(),
             history: History::default(),
+            room: Room::default(),
             folded_status: None,
             snapshot_status: None,
         }
@@ -260,9 +279,13 @@ impl Run {
         }
         // Its own beginning may have been swallowed by a gap.
         self.folded_status.get_or_insert(RunStatus::Running);
-        let still_waiting = self.pending.of_node(node_id).next().is_some();
-        let node = self.nodes.entry(node_id.clone()).or_insert_with(|| Node::new(node_id.clone()));
+        let still_waiting = self.pending.any_of_node(node_id);
+        let (at, _) = self.nodes.insert_full_if_absent(node_id);
+        let node = &mut self.nodes[at];
+        let before = node.held();
         node.apply(event, still_waiting);
+        let after = node.held();
+        self.room.changed(&mut self.nodes, before, after);
     }
 
     fn end(&mut self, status: RunStatus, failure: Option<&Failure>, at: Timestamp) {

@@ -5,8 +5,9 @@
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
+use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{Equivalent, IndexMap};
 
 use crate::api::event::LlmCall;
 use crate::api::run::{CostLine, CostSummary, Provider};
@@ -16,15 +17,36 @@ use crate::api::run::{CostLine, CostSummary, Provider};
 pub struct Rate {
     /// Who serves the model; `None` where the event does not say.
     pub provider: Option<Provider>,
-    /// The model; empty where the event does not say.
-    pub model: Box<str>,
+    /// The model; empty where the event does not say. Shared by all that were called at one rate.
+    pub model: Arc<str>,
+}
+
+/// The provider and model of a call, to look its [`Rate`] up by: hashed as that is, and nothing is copied.
+#[derive(Hash)]
+struct RateOf<'a> {
+    provider: Option<&'a Provider>,
+    model: &'a str,
+}
+
+impl Equivalent<Rate> for RateOf<'_> {
+    fn equivalent(&self, rate: &Rate) -> bool {
+        self.provider == rate.provider.as_ref() && *self.model == *rate.model
+    }
+}
+
+/// Adds a call to what was used at its rate, and returns the rate.
+pub(super) fn add_usage<'u>(usage: &'u mut IndexMap<Rate, Tokens>, call: &LlmCall) -> Option<&'u Rate> {
+    let at = RateOf { provider: call.provider.as_ref(), model: call.model.as_deref().unwrap_or_default() };
+    let place = usage.get_index_of(&at).unwrap_or_else(|| usage.insert_full(Rate::of(call), Tokens::default()).0);
+    usage[place] += Tokens::of(call);
+    usage.get_index(place).map(|(rate, _)| rate)
 }
 
 impl Rate {
     /// The provider and model of a call.
     #[must_use]
     pub fn of(call: &LlmCall) -> Self {
-        Self { provider: call.provider.clone(), model: call.model.clone().unwrap_or_default() }
+        Self { provider: call.provider.clone(), model: call.model.as_deref().unwrap_or_default().into() }
     }
 
     fn of_line(line: &CostLine) -> Self {
@@ -147,7 +169,7 @@ pub struct Ledger {
 
 impl Ledger {
     pub(super) fn add_call(&mut self, call: &LlmCall) {
-        *self.seen.entry(Rate::of(call)).or_default() += Tokens::of(call);
+        add_usage(&mut self.seen, call);
     }
 
     pub(super) fn observe(&mut self, summary: &CostSummary) {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::limits;
 use crate::api::event::{Artifact, Event, EventBody, ProtocolError};
 use crate::api::ids::NodeId;
+use crate::api::tool::QuestionOption;
 
 /// One place in the order of events.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,8 +48,7 @@ impl Entry {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     entries: VecDeque<Entry>,
-    /// The size of each entry, and of all of them.
-    sizes: VecDeque<usize>,
+    /// About how many bytes they hold.
     bytes: usize,
     /// How many entries were dropped from the front.
     pub dropped: u64,
@@ -84,45 +84,67 @@ impl History {
     }
 
     fn add(&mut self, entry: Entry) {
-        let size = size(&entry);
+        self.bytes += size(&entry);
         self.entries.push_back(entry);
-        self.sizes.push_back(size);
-        self.bytes += size;
         while self.entries.len() > limits::RECENT_EVENTS
             || (self.bytes > limits::RECENT_BYTES && self.entries.len() > 1)
         {
-            self.entries.pop_front();
-            self.bytes -= self.sizes.pop_front().unwrap_or_default();
+            let dropped = self.entries.pop_front();
+            self.bytes -= dropped.as_ref().map_or(0, size);
             self.dropped += 1;
         }
     }
 }
 
-/// About how many bytes an entry holds.
+/// About how many bytes an entry holds: a fixed part for what is small, and its texts. To be the same each time that
+/// it is asked, it looks at lengths only, never at what was reserved.
 fn size(entry: &Entry) -> usize {
-    match entry {
-        Entry::Event(event) => {
-            let mut counter = Counter(0);
-            // Counting cannot fail, and an event that cannot be written has nothing to count.
-            let _ = serde_json::to_writer(&mut counter, event);
-            counter.0
-        }
+    let texts = match entry {
+        Entry::Event(event) => body_texts(&event.body),
         Entry::Rejected(error) => error.line.len(),
         Entry::Gap { .. } => 0,
-    }
+    };
+    size_of::<Entry>() + SMALL_PARTS + texts
 }
 
-/// Counts what is written into it.
-struct Counter(usize);
+/// Ids, names and words of an event, each an allocation of its own.
+const SMALL_PARTS: usize = 128;
 
-impl std::io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+/// The bytes of what may be long in an event. Inline contents are left out of what is kept.
+fn body_texts(body: &EventBody) -> usize {
+    match body {
+        EventBody::NodeOutputDelta(e) => e.delta.text_delta.as_deref().map_or(0, str::len),
+        EventBody::NodeToolCall(e) => e.tool_call.tool_call.arguments().len(),
+        EventBody::NodeToolResult(e) => {
+            let result = &e.tool_result;
+            let error = result.error.as_ref().map_or(0, String::len);
+            result.tool_call.arguments().len() + result.output.len() + error
+        }
+        EventBody::NodeWaiting(e) => {
+            let calls = &e.waiting.pending_tool_calls;
+            calls.iter().map(|pending| SMALL_PARTS + pending.tool_call.arguments().len()).sum()
+        }
+        EventBody::NodeUserAsk(e) => {
+            let ask = &e.user_ask;
+            let text =
+                |option: &QuestionOption| option.label.len() + option.description.as_ref().map_or(0, String::len);
+            let options: usize = ask.options.iter().map(|option| SMALL_PARTS + text(option)).sum();
+            ask.tool_call.arguments().len() + ask.question.len() + options
+        }
+        EventBody::NodeUserAnswer(e) => e.user_answer.answer.len(),
+        EventBody::NodeFailed(e) => e.error.message.len(),
+        EventBody::RunFailed(e) => e.error.message.len(),
+        EventBody::RunCanceled(e) => e.error.message.len(),
+        EventBody::MemoryUpdated(e) => e.memory_key.len(),
+        EventBody::SchedulerStarted(e) => {
+            e.scheduler_started.topic.len() + e.scheduler_started.participants.len() * SMALL_PARTS
+        }
+        EventBody::SchedulerCoordinatorCompleted(e) => e.scheduler_coordinator_completed.decision.get().len(),
+        EventBody::SchedulerAgentStarted(e) => e.scheduler_agent_started.input.as_ref().map_or(0, String::len),
+        EventBody::SchedulerAgentCompleted(e) => e.scheduler_agent_completed.summary.as_ref().map_or(0, String::len),
+        EventBody::SchedulerStopped(e) => e.scheduler_stopped.reason.len(),
+        EventBody::Unknown(e) => e.line.len(),
+        _ => 0,
     }
 }
 

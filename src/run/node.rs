@@ -1,14 +1,14 @@
 //! One node of a run: status, times, steps, usage, calls and what it puts out.
 
-use std::collections::VecDeque;
-
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
-use super::cost::{Rate, Tokens};
+use super::cost::{Rate, Tokens, add_usage};
 use super::output::{Output, StreamedText};
+use super::recent::{Found, Recent, fingerprint};
+use super::room::{Held, Kind};
 use super::{Scheduler, StepRecord, StepRecords, limits};
-use crate::api::event::{Event, EventBody, Failure, LlmCall, SteppedToolResult};
+use crate::api::event::{Event, EventBody, Failure, SteppedToolResult};
 use crate::api::ids::NodeId;
 use crate::api::run::{NodeSnapshot, NodeStatus, NodeType};
 use crate::api::tool::{CallKey, StepKey, ToolCall};
@@ -37,10 +37,10 @@ pub struct Node {
     /// LLM calls, by provider and model, with their tokens.
     pub usage: IndexMap<Rate, Tokens>,
     /// Tool calls, oldest first, up to [`limits::CALL_RECORDS`] and [`limits::CALL_BYTES`].
-    pub calls: VecDeque<CallRecord>,
+    pub calls: Recent<CallRecord>,
     /// Tool calls that were dropped from the front.
     pub dropped_calls: u64,
-    /// Bytes of arguments and results in `calls`.
+    /// About how many bytes `calls` hold.
     call_bytes: usize,
     /// What it has streamed.
     pub text: StreamedText,
@@ -50,7 +50,12 @@ pub struct Node {
     pub scheduler: Option<Box<Scheduler>>,
     folded: Option<NodeStatus>,
     snapshot: Option<NodeStatus>,
+    /// The seq of its last event; 0 before the first.
+    pub(super) touched: u64,
 }
+
+/// What the allocations of a call's id, name and texts take beside their contents.
+const ALLOCATIONS: usize = 96;
 
 /// A tool call and what became of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,10 +71,14 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
-    /// Bytes of its texts.
+    /// About how many bytes it holds.
     fn bytes(&self) -> usize {
         let result = self.result.as_ref();
-        self.call.arguments().len()
+        size_of::<Self>()
+            + ALLOCATIONS
+            + self.call.id.as_str().len()
+            + self.call.name.as_str().len()
+            + self.call.arguments().len()
             + result.map_or(0, |result| result.output.len() + result.error.as_ref().map_or(0, String::len))
     }
 }
@@ -98,7 +107,7 @@ impl Node {
             failure: None,
             steps: StepRecords::default(),
             usage: IndexMap::new(),
-            calls: VecDeque::new(),
+            calls: Recent::default(),
             dropped_calls: 0,
             call_bytes: 0,
             text: StreamedText::default(),
@@ -106,6 +115,7 @@ impl Node {
             scheduler: None,
             folded: None,
             snapshot: None,
+            touched: 0,
         }
     }
 
@@ -132,6 +142,35 @@ impl Node {
         self.calls.iter().filter(|record| record.key.step == step.key)
     }
 
+    /// What it holds of what can be dropped.
+    pub(super) fn held(&self) -> Held {
+        Held {
+            text: self.text.kept(),
+            calls: self.call_bytes,
+            steps: self.steps.bytes(),
+            outputs: self.output.as_ref().map_or(0, Output::held),
+        }
+    }
+
+    /// Drops the oldest of one kind until no more than `bytes` are held of it; counts what it drops.
+    pub(super) fn shrink_to(&mut self, kind: Kind, bytes: usize) {
+        match kind {
+            Kind::Text => self.text.shrink_to(bytes),
+            Kind::Calls => {
+                while self.call_bytes > bytes && !self.calls.is_empty() {
+                    self.drop_oldest_call();
+                }
+                self.calls.shrink();
+            }
+            Kind::Steps => self.steps.shrink_to(bytes),
+            Kind::Outputs => {
+                if let Some(output) = self.output.as_mut().filter(|output| output.held() > bytes) {
+                    output.content = None;
+                }
+            }
+        }
+    }
+
     /// `gaps`: whether events are missing for good, so that the snapshot may know more than the fold.
     pub(super) fn status(&self, gaps: bool, run_ended: bool) -> NodeStatus {
         match (&self.folded, &self.snapshot) {
@@ -154,6 +193,7 @@ impl Node {
     }
 
     pub(super) fn apply(&mut self, event: &Event, still_waiting: bool) {
+        self.touched = event.seq;
         match &event.body {
             EventBody::NodeStarted(_) => self.start(event.ts),
             EventBody::NodeSucceeded(_) => {
@@ -167,12 +207,12 @@ impl Node {
                 self.ended_at = Some(event.ts);
             }
             EventBody::NodeLlmCall(e) => {
-                self.add_llm_call(&e.llm_call);
-                self.steps.called(
-                    StepKey::new(&self.id, e.llm_call.step, e.llm_call.request_id),
-                    &e.llm_call,
-                    event.ts,
-                );
+                let call = &e.llm_call;
+                self.saw_step(call.step);
+                let key = StepKey::new(&self.id, call.step, call.request_id);
+                if let Some(rate) = add_usage(&mut self.usage, call) {
+                    self.steps.called(key, rate, call, event.ts);
+                }
             }
             EventBody::NodeToolCall(e) => {
                 self.saw_step(e.tool_call.step);
@@ -220,27 +260,34 @@ impl Node {
         self.step = self.step.max(Some(step));
     }
 
-    fn add_llm_call(&mut self, call: &LlmCall) {
-        self.saw_step(call.step);
-        *self.usage.entry(Rate::of(call)).or_default() += Tokens::of(call);
-    }
-
-    fn record_call(&mut self, step: &StepKey, call: &ToolCall, at: Timestamp) {
-        let key = step.call(&call.id);
+    /// Where the call's record stands; a new one where it is not known, `None` where it was forgotten.
+    fn record_call(&mut self, step: &StepKey, call: &ToolCall, at: Timestamp) -> Option<usize> {
+        let fingerprint = fingerprint(step.step, step.request_id, call.id.as_str());
+        let is = |record: &CallRecord| record.key.call_id == call.id && record.key.step == *step;
         // A call is told up to three times: when made, when it waits, and when it is a question.
-        if let Some(known) = self.calls.iter_mut().rev().find(|record| record.key == key) {
-            if known.call.arguments().is_empty() && !call.arguments().is_empty() {
-                self.call_bytes += call.arguments().len();
-                known.call = call.clone();
+        match self.calls.find(fingerprint, is) {
+            Found::Forgotten => None,
+            Found::At(place) => {
+                if let Some(known) = self.calls.get_mut(place)
+                    && known.call.arguments().is_empty()
+                    && !call.arguments().is_empty()
+                {
+                    self.call_bytes += call.arguments().len();
+                    known.call = call.clone();
+                }
+                Some(place)
             }
-            return;
+            Found::Nowhere => {
+                if self.calls.known() == limits::CALL_RECORDS {
+                    self.drop_oldest_call();
+                }
+                let record = CallRecord { key: step.call(&call.id), call: call.clone(), called_at: at, result: None };
+                self.call_bytes += record.bytes();
+                self.calls.push(fingerprint, record);
+                self.trim_calls();
+                Some(self.calls.len() - 1)
+            }
         }
-        if self.calls.len() == limits::CALL_RECORDS {
-            self.drop_oldest_call();
-        }
-        self.calls.push_back(CallRecord { key, call: call.clone(), called_at: at, result: None });
-        self.call_bytes += call.arguments().len();
-        self.trim_calls();
     }
 
     /// Drops the oldest calls while all of them are larger than the limit; the last one stays.
@@ -252,7 +299,7 @@ impl Node {
 
     fn drop_oldest_call(&mut self) {
         if let Some(dropped) = self.calls.pop_front() {
-            self.call_bytes = self.call_bytes.saturating_sub(dropped.bytes());
+            self.call_bytes -= dropped.bytes();
             self.dropped_calls += 1;
         }
     }
@@ -260,12 +307,11 @@ impl Node {
     fn record_result(&mut self, result: &SteppedToolResult, at: Timestamp) {
         self.saw_step(result.step);
         let step = StepKey::new(&self.id, result.step, result.request_id);
-        self.record_call(&step, &result.tool_call, at);
-        let key = step.call(&result.tool_call.id);
-        if let Some(record) = self.calls.iter_mut().rev().find(|record| record.key == key) {
+        let place = self.record_call(&step, &result.tool_call, at);
+        if let Some(record) = place.and_then(|place| self.calls.get_mut(place)) {
             let before = record.bytes();
             record.result = Some(CallResult { output: result.output.clone(), error: result.error.clone(), at });
-            self.call_bytes = self.call_bytes.saturating_sub(before) + record.bytes();
+            self.call_bytes = self.call_bytes - before + record.bytes();
         }
         self.steps.touched(step, at);
         self.trim_calls();

@@ -26,6 +26,11 @@ impl Output {
         let content = artifact.content().filter(|text| text.len() <= limits::INLINE_OUTPUT).map(Arc::from);
         Self { seq, info: artifact.info.clone(), content }
     }
+
+    /// Bytes of its content that are in memory.
+    pub(super) fn held(&self) -> usize {
+        self.content.as_deref().map_or(0, str::len)
+    }
 }
 
 /// A run of streamed text of one kind.
@@ -91,23 +96,39 @@ impl StreamedText {
         }
     }
 
+    /// Bytes of text that are in memory.
+    pub(super) fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Drops all but the last `bytes`.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        if self.kept > bytes {
+            self.drop_front(self.kept - bytes);
+            self.revision += 1;
+        }
+        self.segments.shrink_to_fit();
+        if let Some(last) = self.segments.back_mut() {
+            last.text.shrink_to_fit();
+        }
+    }
+
     fn append(&mut self, kind: SegmentKind, text: &str, starts: bool) {
         match self.segments.back_mut() {
-            Some(last) if self.open && !starts && last.kind == kind => last.text.push_str(text),
+            Some(last) if self.open && !starts && last.kind == kind => grow(&mut last.text, text),
             _ => self.segments.push_back(Segment { kind, text: text.to_owned() }),
         }
         self.open = true;
         self.kept += text.len();
         self.revision += 1;
-        self.trim();
+        // In lumps, so that a long stream does not move its whole text for each piece.
+        if self.kept > limits::STREAMED_TEXT {
+            self.drop_front(self.kept - limits::STREAMED_TEXT * 3 / 4);
+        }
     }
 
-    /// Drops from the front, in lumps, so that a long stream does not move its whole text for each piece.
-    fn trim(&mut self) {
-        if self.kept <= limits::STREAMED_TEXT {
-            return;
-        }
-        let mut excess = self.kept - limits::STREAMED_TEXT * 3 / 4;
+    /// Drops `excess` bytes from the front, or up to three more where a character would be cut.
+    fn drop_front(&mut self, mut excess: usize) {
         while excess > 0 {
             let Some(first) = self.segments.front_mut() else { break };
             let cut = if first.text.len() <= excess {
@@ -122,6 +143,15 @@ impl StreamedText {
             excess = excess.saturating_sub(cut);
         }
     }
+}
+
+/// Appends, and reserves a quarter at most beyond what is needed: doubled, a thousand texts would hold twice what is
+/// counted.
+fn grow(text: &mut String, more: &str) {
+    if text.capacity() - text.len() < more.len() {
+        text.reserve_exact(more.len() + text.len() / 4);
+    }
+    text.push_str(more);
 }
 
 #[cfg(test)]

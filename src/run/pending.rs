@@ -5,7 +5,7 @@
 //! leaves out a call whose end no event has told is either ahead of the events or older than they are: it is believed,
 //! and has to be asked for again: see [`PendingCalls::is_in_doubt`].
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -33,6 +33,8 @@ pub struct PendingCalls {
     calls: IndexMap<CallKey, PendingCall>,
     /// Calls that the server's list has left out, while no event has told their end.
     left_out: HashSet<CallKey>,
+    /// How many of the calls are of each node; of nodes that have any.
+    by_node: HashMap<NodeId, usize>,
     generation: u64,
 }
 
@@ -83,6 +85,12 @@ impl PendingCalls {
         self.iter().filter(move |call| call.key.step.node_id == *node)
     }
 
+    /// Whether any call of a node waits; looks none of them through, since it is asked for each event.
+    #[must_use]
+    pub fn any_of_node(&self, node: &NodeId) -> bool {
+        !self.by_node.is_empty() && self.by_node.contains_key(node)
+    }
+
     /// Since when the oldest call waits.
     #[must_use]
     pub fn oldest(&self) -> Option<Timestamp> {
@@ -129,38 +137,46 @@ impl PendingCalls {
         let key = step.call(&call.id);
         self.left_out.remove(&key);
         let question = question.or_else(|| call.question());
-        match self.calls.get_mut(&key) {
-            Some(known) => {
-                known.question = question.or_else(|| known.question.take());
-                // Not every way in which a call is told brings its arguments.
-                if known.call.arguments().is_empty() && !call.arguments().is_empty() {
-                    known.call = call.clone();
-                }
+        if let Some(known) = self.calls.get_mut(&key) {
+            known.question = question.or_else(|| known.question.take());
+            // Not every way in which a call is told brings its arguments.
+            if known.call.arguments().is_empty() && !call.arguments().is_empty() {
+                known.call = call.clone();
             }
-            None => {
-                self.calls.insert(key.clone(), PendingCall { key, call: call.clone(), question, since });
+            return;
+        }
+        *self.by_node.entry(key.step.node_id.clone()).or_default() += 1;
+        self.calls.insert(key.clone(), PendingCall { key, call: call.clone(), question, since });
+    }
+
+    pub(super) fn resolve(&mut self, node: &NodeId, step: u64, request: RequestId, call: &CallId) {
+        self.generation += 1;
+        if self.calls.is_empty() && self.left_out.is_empty() {
+            return;
+        }
+        let key = StepKey::new(node, step, request).call(call);
+        self.left_out.remove(&key);
+        if self.calls.shift_remove(&key).is_some()
+            && let Some(count) = self.by_node.get_mut(node)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_node.remove(node);
             }
         }
     }
 
-    pub(super) fn resolve(&mut self, node: &NodeId, step: u64, request: RequestId, call: &CallId) {
-        let key = StepKey::new(node, step, request).call(call);
-        self.calls.shift_remove(&key);
-        self.left_out.remove(&key);
-        self.generation += 1;
-    }
-
     pub(super) fn end_node(&mut self, node: &NodeId) {
         self.left_out.retain(|key| key.step.node_id != *node);
-        let before = self.calls.len();
-        self.calls.retain(|key, _| key.step.node_id != *node);
-        if self.calls.len() != before {
+        if self.by_node.remove(node).is_some() {
+            self.calls.retain(|key, _| key.step.node_id != *node);
             self.generation += 1;
         }
     }
 
     pub(super) fn end_run(&mut self) {
         self.calls.clear();
+        self.by_node.clear();
         self.left_out.clear();
         self.generation += 1;
     }
@@ -171,6 +187,10 @@ impl PendingCalls {
         let left_out = self.calls.keys().filter(|key| !listed.contains_key(*key));
         self.left_out.extend(left_out.cloned());
         self.calls.retain(|key, _| listed.contains_key(key));
+        self.by_node.clear();
+        for key in self.calls.keys() {
+            *self.by_node.entry(key.step.node_id.clone()).or_default() += 1;
+        }
         for (key, call) in listed {
             self.add(&key.step, call, None, at);
         }

@@ -5,22 +5,27 @@
 //! it has answered. Rule: a step is known by node, step and request id, so that a node that is started again, and
 //! counts from the start, does not write over its first attempt.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::cost::{Rate, Tokens};
 use super::limits;
+use super::recent::{Found, Recent, fingerprint};
 use crate::api::event::LlmCall;
 use crate::api::tool::StepKey;
+
+/// What an allocation takes beside its content.
+const WORD: usize = 16;
 
 /// The steps of a node, oldest first, up to [`limits::STEP_RECORDS`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StepRecords {
-    records: VecDeque<StepRecord>,
+    records: Recent<StepRecord>,
     /// Steps that were dropped from the front.
     pub dropped: u64,
+    /// About how many bytes the records hold.
+    bytes: usize,
     /// When the node was last heard of: where the next step begins.
     heard_at: Option<Timestamp>,
 }
@@ -47,6 +52,25 @@ pub struct StepRecord {
 }
 
 impl StepRecord {
+    fn new(key: StepKey, began_at: Timestamp, last_at: Timestamp) -> Self {
+        Self {
+            key,
+            rate: None,
+            tokens: None,
+            stop_reason: None,
+            response_id: None,
+            waited_for: None,
+            began_at,
+            last_at,
+        }
+    }
+
+    /// About how many bytes it holds.
+    fn bytes(&self) -> usize {
+        let words = [&self.stop_reason, &self.response_id, &self.waited_for];
+        size_of::<Self>() + words.into_iter().flatten().map(|word| WORD + word.len()).sum::<usize>()
+    }
+
     /// From its beginning to when it was last heard of.
     #[must_use]
     pub fn took(&self) -> Duration {
@@ -70,57 +94,77 @@ impl StepRecords {
     /// The step of a key, while it is kept.
     #[must_use]
     pub fn get(&self, key: &StepKey) -> Option<&StepRecord> {
-        self.records.iter().rev().find(|record| record.key == *key)
+        self.records.iter().rfind(|record| record.key == *key)
     }
 
     pub(super) fn node_started(&mut self, at: Timestamp) {
         self.heard_at = Some(at);
     }
 
-    /// A model was called and has answered.
-    pub(super) fn called(&mut self, key: StepKey, call: &LlmCall, at: Timestamp) {
-        let record = self.record(key, at);
-        record.rate = Some(Rate::of(call));
-        if call.usage.is_some() {
-            let before = record.tokens.unwrap_or_default();
-            record.tokens = Some([before, Tokens::of(call)].into_iter().sum());
+    /// About how many bytes the records hold.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Drops the oldest until no more than `bytes` are held.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        while self.bytes > bytes && !self.records.is_empty() {
+            self.drop_oldest();
         }
-        record.stop_reason = call.stop_reason.clone().or_else(|| record.stop_reason.take());
-        record.response_id = call.response_id.clone().or_else(|| record.response_id.take());
+        self.records.shrink();
+    }
+
+    /// A model was called and has answered, at `rate`.
+    pub(super) fn called(&mut self, key: StepKey, rate: &Rate, call: &LlmCall, at: Timestamp) {
+        self.record(key, at, |record| {
+            record.rate = Some(rate.clone());
+            if call.usage.is_some() {
+                let before = record.tokens.unwrap_or_default();
+                record.tokens = Some([before, Tokens::of(call)].into_iter().sum());
+            }
+            record.stop_reason = call.stop_reason.clone().or_else(|| record.stop_reason.take());
+            record.response_id = call.response_id.clone().or_else(|| record.response_id.take());
+        });
     }
 
     pub(super) fn waits(&mut self, key: StepKey, reason: &str, at: Timestamp) {
-        self.record(key, at).waited_for = Some(reason.into());
+        self.record(key, at, |record| record.waited_for = Some(reason.into()));
     }
 
     /// A call of the step was made, or has its result.
     pub(super) fn touched(&mut self, key: StepKey, at: Timestamp) {
-        self.record(key, at);
+        self.record(key, at, |_| {});
     }
 
-    /// The record of a step that was heard of now; a new one where it is not known.
-    fn record(&mut self, key: StepKey, at: Timestamp) -> &mut StepRecord {
-        let known = self.records.iter().rposition(|record| record.key == key);
+    /// Changes the record of a step that was heard of now; a new one where it is not known.
+    fn record(&mut self, key: StepKey, at: Timestamp, change: impl FnOnce(&mut StepRecord)) {
+        let fingerprint = fingerprint(key.step, key.request_id, "");
+        let known = self.records.find(fingerprint, |record| record.key == key);
         let began_at = self.heard_at.replace(at).unwrap_or(at);
-        let place = known.unwrap_or_else(|| {
-            if self.records.len() == limits::STEP_RECORDS {
-                self.records.pop_front();
-                self.dropped += 1;
+        let place = match known {
+            Found::At(place) => place,
+            Found::Forgotten => return,
+            Found::Nowhere => {
+                if self.records.known() == limits::STEP_RECORDS {
+                    self.drop_oldest();
+                }
+                let record = StepRecord::new(key, began_at, at);
+                self.bytes += record.bytes();
+                self.records.push(fingerprint, record)
             }
-            self.records.push_back(StepRecord {
-                key,
-                rate: None,
-                tokens: None,
-                stop_reason: None,
-                response_id: None,
-                waited_for: None,
-                began_at,
-                last_at: at,
-            });
-            self.records.len() - 1
-        });
-        let record = &mut self.records[place];
-        record.last_at = record.last_at.max(at);
-        record
+        };
+        if let Some(record) = self.records.get_mut(place) {
+            let before = record.bytes();
+            change(record);
+            record.last_at = record.last_at.max(at);
+            self.bytes = self.bytes - before + record.bytes();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(record) = self.records.pop_front() {
+            self.bytes -= record.bytes();
+            self.dropped += 1;
+        }
     }
 }
