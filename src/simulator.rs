@@ -15,6 +15,7 @@
 //! | [`lint`] | what is doubtful about a spec that compiles all the same |
 //! | `part` | what one run executes, and the checks of a request to create it |
 //! | `engine` | executing a plan: pure, synchronous, time is an argument |
+//! | [`flood`] | a run of any size, made as it is read |
 //! | `ledger`, `fold` | the log of events and the snapshot that it folds into |
 //! | `world` | the runs of a server, each driven in real time; creating them, once for each request; plans, sessions |
 //! | [`faults`] | what goes wrong on demand, and when |
@@ -28,6 +29,7 @@ mod compiled;
 mod emitted;
 mod engine;
 pub mod faults;
+pub mod flood;
 mod fold;
 mod http;
 mod identity;

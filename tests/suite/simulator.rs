@@ -5,6 +5,7 @@ mod bench;
 mod compile;
 mod create;
 mod faults;
+mod flood;
 mod hostile;
 mod http;
 mod published;
