@@ -34,6 +34,7 @@ use crate::view::Theme;
 use signals::Signal;
 use summary::Summary;
 
+mod backend;
 pub mod clipboard;
 pub mod drafts;
 pub mod escape;

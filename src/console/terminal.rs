@@ -11,8 +11,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ratatui::Frame;
-use ratatui::backend::CrosstermBackend;
 
+use super::backend::SparingBackend;
 use super::output::Output;
 use super::{modes, panics};
 
@@ -34,7 +34,7 @@ pub enum SuspendedBy {
 /// The terminal while the console has it. Dropping it gives it back.
 #[derive(Debug)]
 pub struct Terminal {
-    screen: ratatui::Terminal<CrosstermBackend<FrameWriter>>,
+    screen: ratatui::Terminal<SparingBackend<FrameWriter>>,
     writer: FrameWriter,
     mouse: bool,
 }
@@ -54,7 +54,7 @@ impl Terminal {
         // out instead.
         crossterm::style::force_color_output(true);
         let writer = FrameWriter::new(Output::open()?);
-        let screen = ratatui::Terminal::new(CrosstermBackend::new(writer.clone()))?;
+        let screen = ratatui::Terminal::new(SparingBackend::new(writer.clone()))?;
         let terminal = Self { screen, writer, mouse };
         // From here on dropping undoes what has been done.
         modes::enter(mouse)?;
@@ -94,6 +94,7 @@ impl Terminal {
         // Not the library's `clear`: that one asks the terminal where the cursor is, and the answer would be read by
         // whoever reads the keys.
         let size = self.screen.size()?;
+        self.screen.backend_mut().forget();
         self.screen.resize(size.into())
     }
 
@@ -303,22 +304,31 @@ mod tests {
         let writer = FrameWriter::new(out);
         let viewport = Viewport::Fixed(Rect::new(0, 0, 80, 24));
         let mut screen =
-            ratatui::Terminal::with_options(CrosstermBackend::new(writer.clone()), TerminalOptions { viewport })
-                .unwrap();
-        for text in ["first", "second"] {
+            ratatui::Terminal::with_options(SparingBackend::new(writer.clone()), TerminalOptions { viewport }).unwrap();
+        let mut drawn = |text: &str, cursor: Option<Position>| {
             screen
                 .draw(|frame| {
                     frame.render_widget(Paragraph::new(text), frame.area());
-                    frame.set_cursor_position(Position::new(1, 1));
+                    if let Some(cursor) = cursor {
+                        frame.set_cursor_position(cursor);
+                    }
                 })
                 .unwrap();
             writer.end_frame().unwrap();
-            let written = writes(&read);
-            assert_eq!(written.len(), 1, "{written:?}");
+            writes(&read)
+        };
+        let (here, there) = (Some(Position::new(1, 1)), Some(Position::new(2, 1)));
+        let frames = [("first", here), ("second", here), ("second", there), ("second", None), ("third", None)];
+        for (text, cursor) in frames {
+            let written = drawn(text, cursor);
+            assert_eq!(written.len(), 1, "{text} {cursor:?} {written:?}");
             assert!(written[0].starts_with(modes::BEGIN_FRAME) && written[0].ends_with(modes::END_FRAME));
+            assert_eq!(
+                drawn(text, cursor),
+                Vec::<Vec<u8>>::new(),
+                "nothing changed, nothing written: {text} {cursor:?}"
+            );
         }
-        writer.end_frame().unwrap();
-        assert_eq!(writes(&read), Vec::<Vec<u8>>::new(), "nothing drawn, nothing written");
     }
 
     #[test]
