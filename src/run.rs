@@ -19,6 +19,9 @@ pub mod recent;
 mod room;
 mod scheduler;
 pub mod step;
+mod tally;
+
+use std::collections::HashMap;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -33,13 +36,14 @@ pub use pending::{PendingCall, PendingCalls};
 pub use recent::Recent;
 pub use scheduler::{Agent, ChildRun, Scheduler};
 pub use step::{StepRecord, StepRecords};
-
-use room::Room;
+pub use tally::Tally;
 
 use crate::api::event::{Event, EventBody, Failure, ProtocolError};
 use crate::api::ids::{NodeId, PlanHash, RunId};
 use crate::api::run::{NodeSnapshot, RunSnapshot, RunStatus};
 use crate::api::tool::PendingTools;
+use room::Room;
+use tally::Circumstances;
 
 /// How much of a run is kept in memory.
 pub mod limits {
@@ -110,6 +114,7 @@ pub struct Run {
     pub history: History,
     /// What all nodes hold of what can be dropped.
     room: Room,
+    tally: Tally,
     folded_status: Option<RunStatus>,
     snapshot_status: Option<(RunStatus, u64)>,
 }
@@ -161,6 +166,7 @@ impl Run {
             counts: Counts::default(),
             history: History::default(),
             room: Room::default(),
+            tally: Tally::default(),
             folded_status: None,
             snapshot_status: None,
         }
@@ -203,8 +209,22 @@ impl Run {
     /// Nodes that have ended, of all that are known.
     #[must_use]
     pub fn progress(&self) -> (usize, usize) {
-        let ended = self.nodes.values().filter(|node| self.node_status(node).is_terminal()).count();
-        (ended, self.nodes.len())
+        (usize::try_from(self.tally.ended).unwrap_or(usize::MAX), self.nodes.len())
+    }
+
+    /// What the nodes add up to.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        Circumstances { gaps: self.counts.gaps > 0, run_ended: self.has_ended() }
+    }
+
+    /// Counts all nodes anew, after what may have changed any of them.
+    fn count_nodes(&mut self) {
+        self.tally = Tally::of(&self.nodes, self.circumstances());
     }
 
     /// A node's status: the fold's, else the snapshot's.
@@ -225,7 +245,11 @@ impl Run {
         self.last_seq = self.last_seq.max(event.seq);
         self.last_event_at = Some(event.ts);
         self.counts.events += 1;
+        let circumstances = self.circumstances();
         self.apply_body(&event);
+        if self.circumstances() != circumstances {
+            self.count_nodes();
+        }
         self.history.push(event);
     }
 
@@ -280,12 +304,17 @@ impl Run {
         // Its own beginning may have been swallowed by a gap.
         self.folded_status.get_or_insert(RunStatus::Running);
         let still_waiting = self.pending.any_of_node(node_id);
-        let (at, _) = self.nodes.insert_full_if_absent(node_id);
+        let circumstances = self.circumstances();
+        let (at, tally) = match self.nodes.get_full(node_id) {
+            Some((at, _, node)) => (at, Tally::of_one(node, circumstances)),
+            None => (self.nodes.insert_full(node_id.clone(), Node::new(node_id.clone())).0, Tally::default()),
+        };
         let node = &mut self.nodes[at];
-        let before = node.held();
+        let held = node.held();
         node.apply(event, still_waiting);
-        let after = node.held();
-        self.room.changed(&mut self.nodes, before, after);
+        self.tally.change(&tally, &Tally::of_one(node, circumstances));
+        let holds = node.held();
+        self.room.changed(&mut self.nodes, held, holds);
     }
 
     fn end(&mut self, status: RunStatus, failure: Option<&Failure>, at: Timestamp) {
@@ -310,6 +339,9 @@ impl Run {
         self.counts.missing = self.counts.missing.saturating_add(last.saturating_sub(first).saturating_add(1));
         self.last_seq = self.last_seq.max(last);
         self.history.push_gap(first, last);
+        if self.counts.gaps == 1 {
+            self.count_nodes();
+        }
     }
 
     /// Takes in a snapshot that was read while no event was applied: money, types, order, and statuses that no event
@@ -330,20 +362,21 @@ impl Run {
             self.ledger.observe(summary);
         }
         let Some(listed) = &snapshot.nodes else { return };
-        for (index, node) in listed.iter().enumerate() {
-            self.observe_node(index, node);
+        for node in listed {
+            let known = self.nodes.entry(node.id.clone()).or_insert_with(|| Node::new(node.id.clone()));
+            known.observe(node);
         }
+        self.take_order_of(listed);
+        self.count_nodes();
     }
 
-    fn observe_node(&mut self, index: usize, listed: &NodeSnapshot) {
-        let (at, _) = self.nodes.insert_full_if_absent(&listed.id);
-        // The server's order is the plan's order; nodes that it does not list follow.
-        if at != index && index < self.nodes.len() {
-            self.nodes.move_index(at, index);
+    /// The server's order is the plan's order; nodes that it does not list follow.
+    fn take_order_of(&mut self, listed: &[NodeSnapshot]) {
+        if self.nodes.keys().zip(listed).all(|(id, listed)| *id == listed.id) {
+            return;
         }
-        if let Some(node) = self.nodes.get_mut(&listed.id) {
-            node.observe(listed);
-        }
+        let places: HashMap<&NodeId, usize> = listed.iter().enumerate().map(|(at, node)| (&node.id, at)).collect();
+        self.nodes.sort_by_cached_key(|id, _| places.get(id).copied().unwrap_or(usize::MAX));
     }
 
     /// Forgets everything: its events come again from the first. An answer that was asked for before counts no more.
@@ -362,21 +395,6 @@ impl Run {
             self.pending.replace(answer, at);
         }
         true
-    }
-}
-
-/// `IndexMap::entry` by reference, returning where the node stands.
-trait InsertNode {
-    fn insert_full_if_absent(&mut self, id: &NodeId) -> (usize, bool);
-}
-
-impl InsertNode for IndexMap<NodeId, Node> {
-    fn insert_full_if_absent(&mut self, id: &NodeId) -> (usize, bool) {
-        if let Some(at) = self.get_index_of(id) {
-            return (at, false);
-        }
-        let (at, _) = self.insert_full(id.clone(), Node::new(id.clone()));
-        (at, true)
     }
 }
 

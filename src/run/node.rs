@@ -182,6 +182,15 @@ impl Node {
         }
     }
 
+    /// Whether [`Node::status`] is one that ends a node.
+    pub(super) fn has_ended(&self, gaps: bool, run_ended: bool) -> bool {
+        let snapshot = self.snapshot.as_ref().is_some_and(NodeStatus::is_terminal);
+        match &self.folded {
+            Some(folded) => folded.is_terminal() || ((gaps || run_ended) && snapshot),
+            None => snapshot,
+        }
+    }
+
     pub(super) fn observe(&mut self, listed: &NodeSnapshot) {
         self.node_type = Some(listed.node_type.clone());
         self.snapshot = Some(listed.status.clone());

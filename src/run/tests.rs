@@ -2,6 +2,7 @@
 
 mod room;
 mod steps;
+mod tally;
 
 use proptest::prelude::*;
 
