@@ -1,15 +1,15 @@
 //! Wrapped lines, kept from frame to frame.
 //!
 //! Owns nothing but copies: dropping a cache costs time, never truth. Rule: what a frame did not use is dropped at its
-//! end, so the cache is never larger than what stands on screen; streamed text is wrapped again only from its last
-//! unfinished line on.
+//! end, so the cache is never larger than what stands on screen; streamed text is wrapped again only from the last
+//! rows of its unfinished line on.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use ratatui::text::{Line, Span};
 
-use super::text;
+use super::text::{self, TakeUp};
 use super::theme::{Role, Theme};
 use crate::api::ids::NodeId;
 use crate::api::tool::{CallKey, StepKey};
@@ -107,13 +107,25 @@ struct Stream {
     revision: Option<u64>,
     dropped: u64,
     rows: Vec<Line<'static>>,
-    /// Where the last unfinished line begins: segment, byte in it, and rows before it.
-    open: (usize, usize, usize),
+    /// From where on it is wrapped again.
+    open: Open,
+}
+
+/// Where the last unfinished line begins, or, of a long one, its last rows, which can still change.
+#[derive(Debug, Clone, Copy, Default)]
+struct Open {
+    segment: usize,
+    /// The byte in the segment.
+    byte: usize,
+    /// Rows before it.
+    rows: usize,
+    /// Columns of the line before it.
+    columns: usize,
 }
 
 impl Stream {
     fn new(node: NodeId, columns: usize, theme: Theme) -> Self {
-        Self { node, columns, theme, revision: None, dropped: 0, rows: Vec::new(), open: (0, 0, 0) }
+        Self { node, columns, theme, revision: None, dropped: 0, rows: Vec::new(), open: Open::default() }
     }
 
     fn update(&mut self, text: &StreamedText) {
@@ -121,10 +133,10 @@ impl Stream {
             return;
         }
         if self.dropped != text.dropped {
-            self.open = (0, 0, 0);
+            self.open = Open::default();
         }
         (self.revision, self.dropped) = (Some(text.revision), text.dropped);
-        let (segment, mut byte, rows) = self.open;
+        let Open { segment, mut byte, rows, mut columns } = self.open;
         self.rows.truncate(rows);
         for (at, piece) in text.segments().enumerate().skip(segment) {
             let style = match piece.kind {
@@ -141,12 +153,17 @@ impl Stream {
                 if byte > 0 {
                     open = self.rows.len();
                 }
-                self.open = (at, byte, open);
-                byte += line.len() + 1;
-                // A text that ends with a line feed has no row after it yet.
-                if lines.peek().is_some() || !line.is_empty() {
-                    self.rows.extend(text::wrap(line, self.columns, style, self.theme));
+                self.open = Open { segment: at, byte, rows: open, columns };
+                if lines.peek().is_some() {
+                    text::wrap_rest(line, columns, self.columns, style, self.theme, &mut self.rows);
+                } else if !line.is_empty() {
+                    // A text that ends with a line feed has no row after it yet.
+                    let kept = text::wrap_growing(line, columns, self.columns, style, self.theme, &mut self.rows);
+                    if let Some(TakeUp { row, byte: from, columns }) = kept {
+                        self.open = Open { segment: at, byte: byte + from, rows: row, columns };
+                    }
                 }
+                (byte, columns) = (byte + line.len() + 1, 0);
             }
             byte = 0;
         }

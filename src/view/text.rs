@@ -26,6 +26,8 @@ const WIDEST: usize = 6;
 struct Glyph {
     /// Where it ends in the text, in bytes.
     end: usize,
+    /// Where the cluster that it comes from begins in the line as it was given, in bytes.
+    source: u32,
     /// Display columns, 1 to [`WIDEST`].
     width: usize,
     /// Whether it stands for something that cannot be shown.
@@ -39,14 +41,21 @@ struct Glyph {
 struct Inert {
     text: String,
     glyphs: Vec<Glyph>,
+    /// Where the cluster that is being taken in begins.
+    source: u32,
 }
 
 impl Inert {
     /// Makes one line inert. Tabs become spaces up to the next stop; a line feed becomes its mark.
     fn new(line: &str, theme: Theme) -> Self {
+        Self::behind(0, line, theme)
+    }
+
+    /// The same for the rest of a line, behind so many columns of it.
+    fn behind(mut columns: usize, line: &str, theme: Theme) -> Self {
         let mut inert = Self::default();
-        let mut columns = 0;
-        for cluster in line.graphemes(true) {
+        for (at, cluster) in line.grapheme_indices(true) {
+            inert.source = u32::try_from(at).unwrap_or(u32::MAX);
             let before = inert.glyphs.len();
             inert.push_cluster(cluster, columns, theme);
             columns += inert.glyphs[before..].iter().map(|glyph| glyph.width).sum::<usize>();
@@ -105,7 +114,7 @@ impl Inert {
 
     fn push(&mut self, text: &str, width: usize, marked: bool) {
         self.text.push_str(text);
-        self.glyphs.push(Glyph { end: self.text.len(), width, marked, space: text == " " });
+        self.glyphs.push(Glyph { end: self.text.len(), source: self.source, width, marked, space: text == " " });
     }
 
     fn width(&self) -> usize {
@@ -138,6 +147,18 @@ impl Inert {
 
     /// The line's rows of `columns`; at least one.
     fn wrap_into(&self, rows: &mut Vec<Line<'static>>, columns: usize, theme: Theme, style: impl Fn(usize) -> Style) {
+        self.wrap_each(rows, columns, theme, style, |_, _| {});
+    }
+
+    /// The same; `begins` is told where each row but the first begins: its place among `rows`, and its first glyph.
+    fn wrap_each(
+        &self,
+        rows: &mut Vec<Line<'static>>,
+        columns: usize,
+        theme: Theme,
+        style: impl Fn(usize) -> Style,
+        mut begins: impl FnMut(usize, usize),
+    ) {
         // No text is ever drawn in fewer columns; here it only keeps a row from being empty for ever.
         let columns = columns.max(WIDEST);
         let mut start = 0;
@@ -148,7 +169,13 @@ impl Inert {
                 return;
             }
             start = next;
+            begins(rows.len(), start);
         }
+    }
+
+    /// Whether a row that begins at this glyph begins with a whole cluster, so that the line can be taken up there.
+    fn is_whole_from(&self, glyph: usize) -> bool {
+        glyph > 0 && self.glyphs[glyph].source != self.glyphs[glyph - 1].source
     }
 
     /// What is drawn, glyph by glyph.
@@ -300,7 +327,7 @@ pub(super) fn one_line(text: &str) -> String {
 pub(super) fn wrap(text: &str, columns: usize, style: Style, theme: Theme) -> Vec<Line<'static>> {
     let mut rows = Vec::new();
     for line in text.split('\n') {
-        wrap_line(line.strip_suffix('\r').unwrap_or(line), columns, style, theme, &mut rows);
+        wrap_rest(line, 0, columns, style, theme, &mut rows);
     }
     rows
 }
@@ -321,10 +348,53 @@ pub(super) fn wrap_by(
     rows
 }
 
-fn wrap_line(line: &str, columns: usize, style: Style, theme: Theme, rows: &mut Vec<Line<'static>>) {
+/// Wraps the rest of a line that is whole, behind `before` columns of it.
+pub(super) fn wrap_rest(
+    line: &str,
+    before: usize,
+    columns: usize,
+    style: Style,
+    theme: Theme,
+    rows: &mut Vec<Line<'static>>,
+) {
+    let line = line.strip_suffix('\r').unwrap_or(line);
     if line.len() <= columns && is_plain(line) {
         rows.push(Line::from(Span::styled(line.to_owned(), style)));
         return;
     }
-    Inert::new(line, theme).wrap_into(rows, columns, theme, |_| style);
+    Inert::behind(before, line, theme).wrap_into(rows, columns, theme, |_| style);
+}
+
+/// Where a line that may still grow is taken up again: its rows before that stay as they are, whatever follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TakeUp {
+    /// The place among `rows` of the row that begins there.
+    pub(super) row: usize,
+    /// The byte of the line at which it begins.
+    pub(super) byte: usize,
+    /// The columns of the line before it.
+    pub(super) columns: usize,
+}
+
+/// The same for a line that may still grow; returns where it can be taken up later instead of at its beginning. What
+/// follows joins the last cluster, and where a row ends is decided by a cluster of one of the next two.
+pub(super) fn wrap_growing(
+    line: &str,
+    before: usize,
+    columns: usize,
+    style: Style,
+    theme: Theme,
+    rows: &mut Vec<Line<'static>>,
+) -> Option<TakeUp> {
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.len() <= columns && is_plain(line) {
+        rows.push(Line::from(Span::styled(line.to_owned(), style)));
+        return None;
+    }
+    let inert = Inert::behind(before, line, theme);
+    let mut begun = Vec::new();
+    inert.wrap_each(rows, columns, theme, |_| style, |row, glyph| begun.push((row, glyph)));
+    let (row, glyph) = begun.into_iter().rev().skip(2).find(|(_, glyph)| inert.is_whole_from(*glyph))?;
+    let wide = inert.glyphs[..glyph].iter().map(|glyph| glyph.width).sum::<usize>();
+    Some(TakeUp { row, byte: inert.glyphs[glyph].source as usize, columns: before + wide })
 }
