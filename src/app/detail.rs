@@ -83,7 +83,7 @@ impl App {
         let of_run = self.selected_node().is_none();
         Tab::ALL.into_iter().filter(move |tab| match tab {
             Tab::Tasks => of_run && self.has_tasks(),
-            Tab::Runs => !self.related_runs().is_empty(),
+            Tab::Runs => self.has_related_runs(),
             Tab::Output | Tab::Steps | Tab::Calls | Tab::Events => true,
         })
     }

@@ -4,6 +4,8 @@
 //! filter looks into every item. An item is told by its id, which begins with the fan-out's: servers number items in
 //! different ways, but none of them writes a plain node id.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::App;
@@ -29,52 +31,117 @@ pub struct FanOut {
     pub folded: bool,
 }
 
-/// Whether `id` names an item of the fan-out `parent`.
-fn is_item(id: &NodeId, parent: &NodeId) -> bool {
-    let Some(rest) = id.as_str().strip_prefix(parent.as_str()) else { return false };
+/// The ids that `id` may be an item of, the longest first: of nested fan-outs the innermost.
+fn parents(id: &str) -> impl Iterator<Item = &str> {
+    id.char_indices().rev().filter(|(at, _)| is_number(&id[*at..])).map(|(at, _)| &id[..at])
+}
+
+/// Whether the rest of an id, behind that of a fan-out, says which item it is.
+fn is_number(rest: &str) -> bool {
     let number =
         rest.strip_prefix("__").or_else(|| rest.strip_prefix(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
     number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// The nodes that have a row of their own, in order.
+#[derive(Debug, Clone)]
+pub enum Listing<'a> {
+    /// Every node.
+    All(&'a IndexMap<NodeId, Node>),
+    /// Some of them.
+    Some(Vec<&'a Node>),
+}
+
+impl<'a> Listing<'a> {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::All(nodes) => nodes.len(),
+            Self::Some(nodes) => nodes.len(),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The nodes, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &'a Node> {
+        (0..self.len()).map_while(|place| self.at(place))
+    }
+
+    /// The node at a place.
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<&'a Node> {
+        match self {
+            Self::All(nodes) => nodes.get_index(place).map(|(_, node)| node),
+            Self::Some(nodes) => nodes.get(place).copied(),
+        }
+    }
+
+    /// Where a node stands.
+    #[must_use]
+    pub fn place(&self, id: &NodeId) -> Option<usize> {
+        match self {
+            Self::All(nodes) => nodes.get_index_of(id),
+            Self::Some(nodes) => nodes.iter().position(|node| node.id == *id),
+        }
+    }
 }
 
 impl App {
     /// The fan-outs that have items, in the order of the nodes.
     #[must_use]
     pub fn fan_outs(&self) -> IndexMap<&NodeId, FanOut> {
-        let is_fan_out = |node: &&Node| node.node_type == Some(NodeType::MapFanout);
-        let mut found: IndexMap<&NodeId, FanOut> =
-            self.run.nodes.values().filter(is_fan_out).map(|node| (&node.id, FanOut::default())).collect();
-        if found.is_empty() {
-            return found;
+        if self.run.tally().fan_outs == 0 {
+            return IndexMap::new();
         }
+        let is_fan_out = |node: &&Node| node.node_type == Some(NodeType::MapFanout);
+        let mut found: IndexMap<&str, (&NodeId, FanOut)> = self
+            .run
+            .nodes
+            .values()
+            .filter(is_fan_out)
+            .map(|node| (node.id.as_str(), (&node.id, FanOut::default())))
+            .collect();
         for node in self.run.nodes.values() {
-            // Of nested fan-outs the innermost: its id is the longest.
-            let parents = found.iter_mut().filter(|(parent, _)| is_item(&node.id, parent));
-            let Some((_, fan_out)) = parents.max_by_key(|(parent, _)| parent.as_str().len()) else { continue };
+            let Some(parent) = parents(node.id.as_str()).find_map(|parent| found.get_index_of(parent)) else {
+                continue;
+            };
+            let fan_out = &mut found[parent].1;
             let status = self.run.node_status(node);
             fan_out.items += 1;
             fan_out.ended += usize::from(status.is_terminal());
             fan_out.failed += usize::from(status == NodeStatus::Failed);
             fan_out.waiting += usize::from(status == NodeStatus::Waiting && !self.run.was_left_open(node));
         }
-        found.retain(|_, fan_out| fan_out.items > 0);
-        for (id, fan_out) in &mut found {
-            fan_out.folded = self.folds.get(*id).copied().unwrap_or(fan_out.items > FOLDED_OVER);
-        }
-        found
+        let with_items = found.into_values().filter(|(_, fan_out)| fan_out.items > 0);
+        with_items
+            .map(|(id, mut fan_out)| {
+                fan_out.folded = self.folds.get(id).copied().unwrap_or(fan_out.items > FOLDED_OVER);
+                (id, fan_out)
+            })
+            .collect()
     }
 
     /// The nodes that have a row of their own: those that the filter shows, without the items of folded fan-outs.
     #[must_use]
-    pub fn listed_nodes(&self, fan_outs: &IndexMap<&NodeId, FanOut>) -> Vec<&Node> {
-        let folded: Vec<_> = fan_outs.iter().filter(|(_, fan_out)| fan_out.folded).map(|(id, _)| *id).collect();
+    pub fn listed_nodes(&self, fan_outs: &IndexMap<&NodeId, FanOut>) -> Listing<'_> {
+        if !self.filter.is_empty() {
+            return Listing::Some(self.shown_nodes().collect());
+        }
+        let folded = fan_outs.iter().filter(|(_, fan_out)| fan_out.folded);
+        let folded: HashSet<&str> = folded.map(|(id, _)| id.as_str()).collect();
+        if folded.is_empty() {
+            return Listing::All(&self.run.nodes);
+        }
         let selected = self.selected_node().map(|node| &node.id);
-        let hidden = |node: &Node| {
-            self.filter.is_empty()
-                && selected != Some(&node.id)
-                && folded.iter().any(|parent| is_item(&node.id, parent))
-        };
-        self.shown_nodes().filter(|node| !hidden(node)).collect()
+        let hidden =
+            |node: &Node| selected != Some(&node.id) && parents(node.id.as_str()).any(|id| folded.contains(id));
+        Listing::Some(self.run.nodes.values().filter(|node| !hidden(node)).collect())
     }
 
     /// The fan-out that a node is, or is an item of.
@@ -84,8 +151,8 @@ impl App {
         if fan_outs.contains_key(id) {
             return Some(id.clone());
         }
-        let parents = fan_outs.keys().filter(|parent| is_item(id, parent));
-        parents.max_by_key(|parent| parent.as_str().len()).map(|parent| (*parent).clone())
+        let known: IndexMap<&str, &NodeId> = fan_outs.keys().map(|id| (id.as_str(), *id)).collect();
+        parents(id.as_str()).find_map(|parent| known.get(parent)).map(|id| (*id).clone())
     }
 }
 
@@ -95,13 +162,13 @@ mod tests {
 
     #[test]
     fn an_item_is_told_from_a_node_that_only_begins_alike() {
-        let id = |text: &str| NodeId::from_wire(text).unwrap();
-        let parent = id("map");
-        for item in ["map__0", "map[12]", "map.3", "map#4", "map[0].inner", "map__0__1"] {
-            assert!(is_item(&id(item), &parent), "{item}");
+        let is_item = |id: &str| parents(id).any(|parent| parent == "map");
+        for item in ["map__0", "map[12]", "map.3", "map#4", "map[0].inner", "map__0__1", "map–7"] {
+            assert!(is_item(item), "{item}");
         }
-        for other in ["map", "map_2", "map_all", "mapping", "map2", "other__0", "map__x"] {
-            assert!(!is_item(&id(other), &parent), "{other}");
+        for other in ["map", "map_2", "map_all", "mapping", "map2", "other__0", "map__x", ""] {
+            assert!(!is_item(other), "{other}");
         }
+        assert_eq!(parents("map__0[1].x").collect::<Vec<_>>(), ["map__0", "map"], "the innermost first");
     }
 }

@@ -65,8 +65,7 @@ impl Layout {
     #[must_use]
     pub fn new((columns, rows): (u16, u16), shape: Shape) -> Self {
         let area = Rect::new(0, 0, columns, rows);
-        let mut layout =
-            Self { too_small: columns < MINIMUM.0 || rows < MINIMUM.1, wide: columns >= WIDE, ..Self::default() };
+        let mut layout = Self { too_small: is_too_small((columns, rows)), wide: columns >= WIDE, ..Self::default() };
         let footer = Constraint::Length(1 + shape.notice_rows);
         let [first_line, body, footer] =
             Split::vertical([Constraint::Length(1), Constraint::Fill(1), footer]).areas(area);
@@ -130,6 +129,12 @@ impl Layout {
             (self.nodes, self.cost, self.detail) = (area, area, area);
         }
     }
+}
+
+/// Whether a window is under [`MINIMUM`].
+#[must_use]
+pub fn is_too_small((columns, rows): (u16, u16)) -> bool {
+    columns < MINIMUM.0 || rows < MINIMUM.1
 }
 
 /// The inside of a bordered region.

@@ -76,7 +76,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
 
 fn on_key(app: &mut App, key: KeyEvent, out: &mut Vec<Effect>) {
     let context = app.context();
-    if app.layout().too_small {
+    if app.is_too_small() {
         // Nothing of what a key would do can be seen: neither a text that is typed nor a review that is sent.
         match keys::command(keys::Context::Browse, key) {
             Some(Command::Quit) => quit(app, out),
@@ -126,7 +126,7 @@ fn on_typed(app: &mut App, c: char) {
 }
 
 fn on_paste(app: &mut App, text: &str) {
-    if app.layout().too_small {
+    if app.is_too_small() {
         app.notify(Level::Error, "nothing was pasted: the window was too small to show it");
         return;
     }
@@ -155,7 +155,7 @@ fn on_resize(app: &mut App, size: (u16, u16)) {
 
 fn on_drawn(app: &mut App, measured: super::Measured) {
     app.measured = measured;
-    let (now, seen) = (app.now.uptime, !app.layout().too_small);
+    let (now, seen) = (app.now.uptime, !app.is_too_small());
     if let Mode::Review(review) = &mut app.mode
         && seen
     {

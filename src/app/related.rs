@@ -40,6 +40,15 @@ impl App {
         runs
     }
 
+    /// Whether any run belongs to what is selected.
+    #[must_use]
+    pub fn has_related_runs(&self) -> bool {
+        match self.selected_node() {
+            Some(node) => node.scheduler.as_ref().is_some_and(|scheduler| !scheduler.runs.is_empty()),
+            None => self.run.parent_run_id.is_some() || self.run.tally().child_runs > 0,
+        }
+    }
+
     /// Where the selected one stands among them; the first where none was selected.
     #[must_use]
     pub fn selected_related(&self, runs: &[RelatedRun<'_>]) -> usize {

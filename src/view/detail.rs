@@ -160,13 +160,13 @@ fn tabs(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
 
 /// How many things a tab lists, in words; `None` where it lists none, or where the number says nothing.
 fn count(app: &App, tab: Tab) -> Option<String> {
-    let nodes = app.detail_nodes();
+    let (node, tally) = (app.selected_node(), app.run.tally());
     let count = match tab {
         Tab::Tasks => return app.tasks.progress().map(|(done, all)| format!("{done}/{all}")),
         Tab::Output | Tab::Events => 0,
         Tab::Runs => app.related_runs().len() as u64,
-        Tab::Steps => nodes.iter().map(|node| node.steps.count()).sum(),
-        Tab::Calls => nodes.iter().map(|node| node.calls.len() as u64 + node.dropped_calls).sum(),
+        Tab::Steps => node.map_or(tally.steps, |node| node.steps.count()),
+        Tab::Calls => node.map_or(tally.calls, |node| node.calls.len() as u64 + node.dropped_calls),
     };
     (count > 0).then(|| format::count(count))
 }

@@ -12,6 +12,7 @@ use ratatui::text::{Line, Span};
 
 use super::theme::{Role, Sign, Theme};
 use super::{page, pane, text};
+use crate::api::run::NodeType;
 use crate::app::keys::{self, Context};
 use crate::app::{App, Command, Level, Mode, Notice, Page, PageContent, Pane, Side, Tab};
 use crate::feed::LinkState;
@@ -239,16 +240,17 @@ fn browse(app: &App) -> Vec<(Command, &'static str)> {
     if matches!(app.link, LinkState::Retrying { .. } | LinkState::Refused { .. } | LinkState::Stale { .. }) {
         offered.push((Command::ReadAgain, "connect now"));
     }
-    if !app.waiting_rows().is_empty() {
+    if app.has_waiting_rows() {
         offered.push((Command::NextWaiting, Command::NextWaiting.label()));
     }
-    let selected = app.selected_node().filter(|_| app.focus == Pane::Nodes);
+    let selected =
+        app.selected_node().filter(|node| app.focus == Pane::Nodes && node.node_type == Some(NodeType::MapFanout));
     if let Some(fan_out) = selected.and_then(|node| app.fan_outs().get(&node.id).copied()) {
         offered.push((Command::Fold, if fan_out.folded { "unfold" } else { Command::Fold.label() }));
     }
     let mut more = vec![Command::NextPane, Command::Help, Command::Quit];
     more.push(Command::Filter);
-    if app.run.nodes.values().any(|node| node.failures > 0) {
+    if app.run.tally().failed > 0 {
         more.push(Command::NextError);
     }
     if app.selection != crate::app::Selection::Follow {

@@ -10,6 +10,7 @@
 //!
 //! Rule: only the rows in sight are built.
 
+use indexmap::IndexMap;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
@@ -17,7 +18,8 @@ use ratatui::text::Span;
 use super::pane::{self, Pane};
 use super::theme::{Role, Sign, Theme};
 use super::{format, text};
-use crate::app::{App, FanOut, Pane as Focus, layout};
+use crate::api::ids::NodeId;
+use crate::app::{App, FanOut, Listing, Pane as Focus, layout};
 use crate::run::Node;
 
 /// The columns right of the name: title and width, the least needed last.
@@ -27,6 +29,8 @@ const COLUMNS: [(Column, &str, usize); 4] = [
     (Column::Tokens, "in/out tok", 13),
     (Column::Step, "step", 5),
 ];
+/// Columns for how often a node was started again.
+const RETRIES: usize = 4;
 /// Columns that names get, where they need them, before the least needed column goes.
 const NAME: usize = 18;
 /// The same, where a fan-out's name says how far its items are.
@@ -74,15 +78,7 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     let inner = Pane::new(title(app, theme), focused).render(theme, area, buf);
     let fan_outs = app.fan_outs();
     let nodes = app.listed_nodes(&fan_outs);
-    let suffix = |node: &Node| match fan_outs.get(&node.id) {
-        Some(fan_out) => text::spans_width(&items(fan_out, theme)),
-        None if node.retries() > 0 => 4,
-        None => 0,
-    };
-    let longest = nodes.iter().map(|node| node.id.as_str().len() + suffix(node)).max();
-    // A fan-out's row stands for all of its items: it gets more.
-    let most = if fan_outs.is_empty() { NAME } else { FAN_OUT };
-    let grid = Grid::new(usize::from(inner.width), longest.unwrap_or(0).min(most));
+    let grid = Grid::new(usize::from(inner.width), wanted_name(app, &nodes, &fan_outs, theme));
     let quiet = theme.style(Role::Quiet);
     let mut header = vec![Span::raw("    ")];
     header.extend(text::left("node", grid.name, quiet, theme));
@@ -94,15 +90,15 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
     let selected_node = app.selected_node().map(|node| &node.id);
     let selected = match selected_node {
         None => Some(0),
-        Some(id) => nodes.iter().position(|node| node.id == *id).map(|at| at + 1),
+        Some(id) => nodes.place(id).map(|at| at + 1),
     };
     let height = usize::from(inner.height.saturating_sub(1));
     let first = layout::first_shown(selected.unwrap_or(0), nodes.len() + 1, height);
     for at in first..(nodes.len() + 1).min(first + height) {
         let is_selected = Some(at) == selected;
-        let spans = match at.checked_sub(1) {
+        let spans = match at.checked_sub(1).and_then(|at| nodes.at(at)) {
             None => run_row(app, theme, &grid, is_selected),
-            Some(at) => node_row(app, nodes[at], fan_outs.get(&nodes[at].id), theme, &grid, is_selected),
+            Some(node) => node_row(app, node, fan_outs.get(&node.id), theme, &grid, is_selected),
         };
         pane::row(spans, at - first + 1, inner, buf);
         if is_selected && focused {
@@ -113,6 +109,30 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
         let words = if app.filter.is_empty() { "no node yet" } else { "no node fits the filter; Esc clears it" };
         pane::row(vec![Span::raw("    "), Span::styled(words, quiet)], 2, inner, buf);
     }
+}
+
+/// The columns that the longest name needs, as far as it gets them.
+fn wanted_name(app: &App, nodes: &Listing<'_>, fan_outs: &IndexMap<&NodeId, FanOut>, theme: Theme) -> usize {
+    // A fan-out's row stands for all of its items: it gets more.
+    let most = if fan_outs.is_empty() { NAME } else { FAN_OUT };
+    if let (Listing::All(_), true) = (nodes, fan_outs.is_empty()) {
+        let tally = app.run.tally();
+        let retried = if tally.longest_retried_id > 0 { tally.longest_retried_id + RETRIES } else { 0 };
+        return tally.longest_id.max(retried).min(most);
+    }
+    let suffix = |node: &Node| match fan_outs.get(&node.id) {
+        Some(fan_out) => text::spans_width(&items(fan_out, theme)),
+        None if node.retries() > 0 => RETRIES,
+        None => 0,
+    };
+    let mut longest = 0;
+    for node in nodes.iter() {
+        longest = longest.max(node.id.as_str().len() + suffix(node));
+        if longest >= most {
+            return most;
+        }
+    }
+    longest
 }
 
 fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {

@@ -8,6 +8,7 @@ use super::{answering, page, rows_of, scrolled, scrolled_row};
 use crate::api::ids::RunId;
 use crate::api::run::NodeStatus;
 use crate::feed::LinkState;
+use crate::run::Node;
 
 pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
     match command {
@@ -191,19 +192,15 @@ fn fold(app: &mut App) {
 }
 
 fn next_error(app: &mut App) {
-    let failed: Vec<_> = app
-        .run
-        .nodes
-        .values()
-        .filter(|node| app.run.node_status(node) == NodeStatus::Failed || node.failures > 0)
-        .map(|node| node.id.clone())
-        .collect();
-    let Some(first) = failed.first() else {
+    let nodes = &app.run.nodes;
+    let has_failed = |node: &&Node| app.run.node_status(node) == NodeStatus::Failed || node.failures > 0;
+    let selected = app.selected_node().filter(has_failed).and_then(|node| nodes.get_index_of(&node.id));
+    let after = selected.map_or(0, |at| at + 1);
+    let Some(next) = nodes.values().skip(after).chain(nodes.values().take(after)).find(has_failed) else {
         app.notify(Level::Info, "no node has failed");
         return;
     };
-    let here = app.selected_node().and_then(|node| failed.iter().position(|id| *id == node.id));
-    let next = here.map_or(first, |at| &failed[(at + 1) % failed.len()]).clone();
+    let next = next.id.clone();
     select(app, Selection::Node(next));
     app.focus = Pane::Nodes;
 }
@@ -215,10 +212,11 @@ fn select(app: &mut App, selection: Selection) {
 
 /// Moves the selection among the run's own row and the nodes that the filter shows.
 fn move_node(app: &mut App, by: isize) {
-    let ids: Vec<_> = app.listed_nodes(&app.fan_outs()).into_iter().map(|node| node.id.clone()).collect();
-    let here = app.selected_node().and_then(|node| ids.iter().position(|id| *id == node.id)).map_or(0, |at| at + 1);
-    let to = here.saturating_add_signed(by).min(ids.len());
-    let selection = if to == 0 { Selection::Run } else { Selection::Node(ids[to - 1].clone()) };
+    let nodes = app.listed_nodes(&app.fan_outs());
+    let here = app.selected_node().and_then(|node| nodes.place(&node.id)).map_or(0, |at| at + 1);
+    let to = here.saturating_add_signed(by).min(nodes.len());
+    let chosen = to.checked_sub(1).and_then(|at| nodes.at(at));
+    let selection = chosen.map_or(Selection::Run, |node| Selection::Node(node.id.clone()));
     select(app, selection);
 }
 

@@ -161,7 +161,7 @@ fn a_large_fan_out_is_folded_until_it_is_unfolded_and_never_folds_the_selection_
     desk.act(Action::RunRead(Ok((Box::new(serde_json::from_str(&snapshot).unwrap()), None))));
     let listed = |desk: &Desk| {
         let nodes = desk.app.listed_nodes(&desk.app.fan_outs());
-        nodes.into_iter().map(|node| node.id.to_string()).collect::<Vec<_>>()
+        nodes.iter().map(|node| node.id.to_string()).collect::<Vec<_>>()
     };
     desk.key(KeyCode::Home);
     assert_eq!(listed(&desk), ["a", "map"]);
