@@ -72,9 +72,10 @@ use crate::api::plan::{CompiledPlan, Issue};
 
 use faults::Injector;
 pub use faults::{FaultCount, Faults, FaultsError};
+use flood::FloodConfig;
 use plan::Plan;
 pub use scenario::{Scenario, ScenarioError};
-use world::World;
+use world::{FLOOD, World};
 pub use world::{Offer, Submission, Taken};
 
 /// Compiles a spec as it is sent; any JSON may be given.
@@ -114,6 +115,8 @@ pub struct SimulatorConfig {
     /// How many runs are kept, child runs included; of more, the oldest that have ended are forgotten, and none is
     /// created while none has.
     pub runs_kept: usize,
+    /// A run is started that is made as it is read, behind those of the scenarios.
+    pub flood: Option<FloodConfig>,
     /// What goes wrong; `None`: nothing.
     pub faults: Option<Faults>,
 }
@@ -130,6 +133,7 @@ impl Default for SimulatorConfig {
             start: None,
             keepalive: Duration::from_secs(5),
             runs_kept: 1000,
+            flood: None,
             faults: None,
         }
     }
@@ -143,6 +147,7 @@ impl fmt::Debug for SimulatorConfig {
             .field("speed", &self.speed)
             .field("scenarios", &names)
             .field("seed", &self.seed)
+            .field("flood", &self.flood)
             .field("faults", &self.faults)
             .finish_non_exhaustive()
     }
@@ -153,7 +158,7 @@ impl fmt::Debug for SimulatorConfig {
 pub struct StartedRun {
     /// Its id.
     pub run_id: RunId,
-    /// The scenario that it plays.
+    /// The scenario that it plays, or `flood`.
     pub scenario: String,
 }
 
@@ -196,7 +201,9 @@ impl Simulator {
             .scenarios
             .iter()
             .map(|scenario| StartedRun { run_id: world.start(scenario), scenario: scenario.name().to_owned() });
-        let runs = runs.collect();
+        let flood =
+            config.flood.map(|flood| StartedRun { run_id: world.start_flood(flood), scenario: FLOOD.to_owned() });
+        let runs = runs.chain(flood).collect();
         let api_key = SecretString::from(api_key);
         let injector = Arc::new(Injector::new(config.faults.unwrap_or_default(), config.seed));
         let (for_world, for_injector) = (Arc::clone(&world), Arc::clone(&injector));
@@ -241,13 +248,20 @@ impl Simulator {
     /// The lines of a run's events as they are, with their ends, with or without outputs.
     #[must_use]
     pub fn log_lines(&self, run_id: RunId, with_output: bool) -> Vec<Bytes> {
+        if let Some(flood) = self.world.flood(run_id) {
+            return flood.lines(0, usize::MAX, with_output);
+        }
         self.world.run(run_id).map_or_else(Vec::new, |run| run.engine().ledger().lines(0, usize::MAX, with_output).0)
     }
 
     /// The seqs of a run's events so far that the fault `gap` keeps from every reader.
     #[must_use]
     pub fn gaps(&self, run_id: RunId) -> Vec<u64> {
-        self.injector.gaps(run_id, self.log_lines(run_id, false).len() as u64)
+        let events = match self.world.flood(run_id) {
+            Some(flood) => flood.happened(),
+            None => self.log_lines(run_id, false).len() as u64,
+        };
+        self.injector.gaps(run_id, events)
     }
 
     /// What was submitted to a run, call by call: what was offered, under which request ids, and what was taken.

@@ -16,6 +16,7 @@ use crate::cli::runtime::block_on;
 use crate::cli::{demo, output};
 use crate::console::signals::{Signal, Signals};
 use crate::settings::Flags;
+use crate::simulator::flood::FloodConfig;
 use crate::simulator::{FaultCount, Faults, Simulator, SimulatorConfig};
 
 /// `simulate`
@@ -34,6 +35,10 @@ pub struct SimulateArguments {
     /// Make the same ids and the same faults each time, if the same is asked in the same order
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+    /// Start a run of any size, made as it is read, such as events=1000000,nodes=1000,rate=200000; the only run where no
+    /// scenario is asked for
+    #[arg(long, value_name = "SPEC", num_args = 0..=1, default_missing_value = "")]
+    pub flood: Option<String>,
     /// Read the key that clients must send from this file, in place of a new one each time
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
@@ -66,14 +71,28 @@ Faults:
 
 ";
 
+/// What a flood is made of.
+const FLOOD: &str = "\
+Flood:
+  --flood starts a run whose events are made as they are read and kept nowhere, for trials of speed.
+  SPEC says what it is made of, separated by commas, all of it optional:
+    events=NUMBER  events in all (1000000)
+    nodes=NUMBER   nodes in all; several hundred work at a time (1000, or a hundredth of the events)
+    rate=NUMBER    events a second from now on; without it, or with 0, all have happened already
+    text=SIZE      streamed text in all, such as 50MB or 1GiB (20 B for each event)
+    seed=NUMBER    the same seed makes the same run (that of --seed)
+  It waits for nobody, and keeps no steps and no tasks. --speed does not change its rate.
+
+";
+
 /// The end of the short help.
 fn short_help() -> String {
-    format!("{ABOUT}\n--help lists the faults that --faults can ask for.")
+    format!("{ABOUT}\n--help says what a flood is made of and lists the faults that --faults can ask for.")
 }
 
 /// The end of the long help.
 fn long_help() -> String {
-    format!("{ABOUT}\n\n{FAULTS}{}", Faults::help().trim_end())
+    format!("{ABOUT}\n\n{FLOOD}{FAULTS}{}", Faults::help().trim_end())
 }
 
 /// The simulator knows no users: it serves this machine only.
@@ -91,6 +110,13 @@ impl SimulateArguments {
             config.scenarios = scenarios.collect::<Result<_, _>>()?;
         }
         config.seed = self.seed.unwrap_or(config.seed);
+        if let Some(spec) = &self.flood {
+            let flood = FloodConfig::parse(spec, config.seed).map_err(|error| Failure::new(Exit::Refused, error))?;
+            config.flood = Some(flood);
+            if self.scenarios.is_empty() {
+                config.scenarios.clear();
+            }
+        }
         config.api_key = self.api_key_file.as_deref().map(key).transpose()?;
         let faults = self.faults.as_deref().map(Faults::read).transpose();
         config.faults = faults.map_err(|error| Failure::new(Exit::Refused, error))?;

@@ -14,6 +14,7 @@
 //! | `line` | an event as a line of JSON |
 //! | `snapshot` | what the run is after so many events |
 //! | `clock` | when an event happens |
+//! | `spec` | a flood as it is asked for in words |
 
 mod clock;
 mod lanes;
@@ -21,6 +22,7 @@ mod life;
 mod line;
 mod prose;
 mod snapshot;
+mod spec;
 #[cfg(test)]
 mod tests;
 mod traits;
@@ -38,6 +40,7 @@ use clock::Clock;
 use lanes::Lanes;
 use life::Life;
 use prose::Prose;
+pub use spec::FloodError;
 use traits::Traits;
 
 /// Events that a flood has at most.

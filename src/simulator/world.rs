@@ -1,10 +1,11 @@
 //! The runs of a simulator, each driven in real time.
 //!
 //! Owns the tasks that sleep until something is due in a run, child runs, and the memory of answered submissions; runs
-//! that somebody asks for are `creation`'s. All of it is in memory. Rule: a lock is never held across an await, and
+//! that somebody asks for are `creation`'s, and those that are made as they are read `floods`'. All of it is in memory. Rule: a lock is never held across an await, and
 //! nothing polls: a driver sleeps until its run's next due time or until somebody has answered.
 
 mod creation;
+mod floods;
 mod replays;
 mod submissions;
 
@@ -31,6 +32,7 @@ use super::scenario::Scenario;
 
 use creation::CreatedRuns;
 pub(crate) use creation::{Creation, CreationRefusal};
+pub(crate) use floods::{FloodRun, NAME as FLOOD};
 use replays::Replays;
 pub(crate) use replays::of_json;
 use submissions::Submissions;
@@ -57,6 +59,7 @@ pub(crate) struct World {
     /// How many runs are kept; of more, the oldest that have ended are forgotten.
     runs_kept: usize,
     runs: Mutex<IndexMap<RunId, Arc<Run>>>,
+    floods: Mutex<IndexMap<RunId, Arc<FloodRun>>>,
     /// Runs that are nobody's children, so far; ids follow from it.
     started: AtomicUsize,
     created: Mutex<CreatedRuns>,
@@ -121,6 +124,7 @@ impl World {
             stop,
             runs_kept,
             runs: Mutex::default(),
+            floods: Mutex::default(),
             started: AtomicUsize::new(0),
             created: Mutex::default(),
             plans: Mutex::default(),
@@ -130,7 +134,7 @@ impl World {
 
     /// Starts a run of a scenario, as of the world's own beginning, and a task that drives it; needs a tokio runtime.
     pub(crate) fn start(self: &Arc<Self>, scenario: &Scenario) -> RunId {
-        let index = self.started.fetch_add(1, Ordering::Relaxed);
+        let index = self.next_index();
         let part = scenario.part();
         self.remember_plan(Arc::clone(&part.plan));
         let (run_id, _) = self.spawn(Beginning {
@@ -141,6 +145,11 @@ impl World {
             origin: Origin { parent: None, after: Duration::ZERO },
         });
         run_id
+    }
+
+    /// The number of the next run that is nobody's child.
+    fn next_index(&self) -> usize {
+        self.started.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Starts a run and a task that drives it; its id, and its status before that task has done anything.

@@ -37,7 +37,7 @@ const HOSTILE_HEADERS: &[&str] = &["x-modelrelay-request-id", "x-request-id", "r
 /// Answers a request that was let in, with its faults.
 pub(super) async fn answer(server: &Server, label: &RequestLabel, mut request: Request, next: Next) -> Response {
     let (route, run) = place(request.method(), request.uri());
-    let known = run.is_none_or(|run| server.world.run(run).is_some());
+    let known = run.is_none_or(|run| server.world.run(run).is_some() || server.world.flood(run).is_some());
     let faults = match route.filter(|_| known) {
         Some(route) => server.injector.request(route, run),
         None => faults::Request::harmless(&server.injector),

@@ -48,6 +48,11 @@ impl Outgoing {
         Self { form, crlf, pieces: VecDeque::new() }
     }
 
+    /// Whether the lines of events leave as they are in the log, with nothing between them.
+    pub(super) fn is_plain(&self) -> bool {
+        self.form == Form::Ndjson && !self.crlf
+    }
+
     /// The next piece, if any waits.
     pub(super) fn next(&mut self) -> Option<Bytes> {
         match self.pieces.pop_front()? {

@@ -1,6 +1,7 @@
 //! What can be read of a run: its snapshot, events, pending calls, steps and tasks.
 //!
-//! Rule: reading changes nothing, and everything but the events is one look at the engine.
+//! Rules: reading changes nothing, and everything but the events is one look at the engine. A run that is made as it is
+//! read has a snapshot and events, and nothing else to show.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use axum::response::{IntoResponse, Response};
 use crate::api::ids::{CallId, RunId};
 use crate::api::step::{RunSteps, StepDetail};
 use crate::api::task::RunTasks;
+use crate::api::tool::PendingTools;
 
 use super::super::faults::Fault;
-use super::super::world::Run;
+use super::super::world::{FloodRun, Run};
 use super::error::ApiError;
 use super::inject::Faults;
 use super::query::Parameters;
@@ -24,9 +26,22 @@ use super::{Server, accept, stream};
 /// The run of an id as a path has it.
 pub(super) fn find(server: &Server, run_id: &str) -> Result<Arc<Run>, ApiError> {
     let id = RunId::parse(run_id).map_err(|error| ApiError::invalid("run_id", &error.to_string()))?;
+    if server.world.flood(id).is_some() {
+        return Err(ApiError::not_found("this run is a flood: it is made as it is read and waits for nobody"));
+    }
     server.world.run(id).ok_or_else(|| {
         ApiError::not_found("run not found; this simulator keeps runs in memory, until it stops or has too many")
     })
+}
+
+/// The run of an id, where it is one that is made as it is read.
+fn find_flood(server: &Server, run_id: &str) -> Option<Arc<FloodRun>> {
+    server.world.flood(RunId::parse(run_id).ok()?)
+}
+
+/// What such a run answers where others tell of their steps.
+fn no_steps() -> ApiError {
+    ApiError::not_found("this run is a flood: it is made as it is read and keeps no steps; its events tell of them")
 }
 
 /// `GET /runs/{run_id}`
@@ -35,8 +50,11 @@ pub(super) async fn snapshot(
     Path(run_id): Path<String>,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response, ApiError> {
-    let run = find(&server, &run_id)?;
     let include = Include::read(&parameters)?;
+    if let Some(flood) = find_flood(&server, &run_id) {
+        return Ok(axum::Json(flood.snapshot()).into_response());
+    }
+    let run = find(&server, &run_id)?;
     let snapshot = {
         let engine = run.engine();
         let fold = engine.ledger().fold();
@@ -75,6 +93,9 @@ pub(super) async fn pending_tools(
     Path(run_id): Path<String>,
     axum::Extension(faults): Faults,
 ) -> Result<Response, ApiError> {
+    if let Some(flood) = find_flood(&server, &run_id) {
+        return Ok(axum::Json(PendingTools { run_id: flood.run_id(), pending: Vec::new() }).into_response());
+    }
     let run = find(&server, &run_id)?;
     let before =
         faults.draws(Fault::StalePending).and_then(|drawn| Some((drawn, run.engine().pending_before(drawn.draw)?)));
@@ -96,16 +117,22 @@ pub(super) async fn events(
     headers: HeaderMap,
     axum::Extension(faults): Faults,
 ) -> Result<Response, ApiError> {
-    let run = find(&server, &run_id)?;
+    let log = match find_flood(&server, &run_id) {
+        Some(flood) => stream::Log::Made(flood),
+        None => stream::Log::kept(find(&server, &run_id)?),
+    };
     let wanted = stream::Wanted::read(&parameters, &headers)?;
     let (content_type, form) = accept::choose(&headers)?;
-    let pieces = stream::pieces(run, wanted, form, &faults, server.keepalive, server.stop.clone());
+    let pieces = stream::pieces(log, wanted, form, &faults, server.keepalive, server.stop.clone());
     let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
 /// `GET /runs/{run_id}/steps`
 pub(super) async fn steps(State(server): State<Server>, Path(run_id): Path<String>) -> Result<Response, ApiError> {
+    if find_flood(&server, &run_id).is_some() {
+        return Err(no_steps());
+    }
     let run = find(&server, &run_id)?;
     let (mut steps, asked) = {
         let engine = run.engine();
@@ -124,7 +151,10 @@ pub(super) async fn steps(State(server): State<Server>, Path(run_id): Path<Strin
 
 /// `GET /runs/{run_id}/tasks`
 pub(super) async fn tasks(State(server): State<Server>, Path(run_id): Path<String>) -> Result<Response, ApiError> {
-    let tasks = find(&server, &run_id)?.engine().tasks();
+    let tasks = match find_flood(&server, &run_id) {
+        Some(_) => Vec::new(),
+        None => find(&server, &run_id)?.engine().tasks(),
+    };
     Ok(axum::Json(RunTasks { tasks }).into_response())
 }
 
@@ -133,6 +163,9 @@ pub(super) async fn tool_call(
     State(server): State<Server>,
     Path((run_id, step, call)): Path<(String, String, String)>,
 ) -> Result<Response, ApiError> {
+    if find_flood(&server, &run_id).is_some() {
+        return Err(no_steps());
+    }
     let run = find(&server, &run_id)?;
     let step: u64 = step.parse().map_err(|_| ApiError::invalid("step", "must be a number from 0"))?;
     let call = CallId::parse(&call).map_err(|error| ApiError::invalid("tool_id", &error.to_string()))?;

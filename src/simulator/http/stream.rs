@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::faults::{self, Distortion, Fault};
-use super::super::world::Run;
+use super::super::world::{FloodRun, Run};
 use super::accept::Form;
 use super::error::ApiError;
 use super::outgoing::Outgoing;
@@ -23,6 +23,9 @@ use super::query::{self, Parameters};
 
 /// Events in one piece of the body, so that a long log does not stand in memory twice.
 const BATCH: usize = 256;
+
+/// Bytes of one piece of a run that is made as it is read.
+const PIECE: usize = 64 * 1024;
 
 /// How long an event that is sent out of its order waits for the next one.
 const HELD: Duration = Duration::from_millis(300);
@@ -54,12 +57,68 @@ impl Wanted {
             include_output: query::flag(parameters, "include_output")?.unwrap_or(false),
         })
     }
+
+    /// So many events are sent.
+    fn count(&mut self, events: u64) {
+        self.after_seq += events;
+        if self.limit != usize::MAX {
+            self.limit -= usize::try_from(events).unwrap_or(self.limit).min(self.limit);
+        }
+    }
+}
+
+/// Where the events come from.
+pub(super) enum Log {
+    /// A run that keeps them, and their number.
+    Kept { run: Arc<Run>, length: watch::Receiver<u64> },
+    /// A run that makes them.
+    Made(Arc<FloodRun>),
+}
+
+impl Log {
+    /// The events of a run that keeps them.
+    pub(super) fn kept(run: Arc<Run>) -> Self {
+        let length = run.engine().ledger().watch();
+        Self::Kept { run, length }
+    }
+
+    /// What is there now is seen: what comes later is a change.
+    fn mark_seen(&mut self) {
+        if let Self::Kept { length, .. } = self {
+            length.borrow_and_update();
+        }
+    }
+
+    /// The lines of the events behind `after_seq`, at most `most`; whether the run has ended.
+    fn lines(&self, after_seq: u64, most: usize, include_output: bool) -> (Vec<Bytes>, bool) {
+        match self {
+            Self::Kept { run, .. } => {
+                let engine = run.engine();
+                (engine.ledger().lines(after_seq, most, include_output).0, engine.ended())
+            }
+            Self::Made(run) => {
+                let lines = run.lines(after_seq, most, include_output);
+                let ended = run.ends_with(after_seq.saturating_add(lines.len() as u64));
+                (lines, ended)
+            }
+        }
+    }
+
+    /// Waits until there is more than `seq`; `None` where there never will be.
+    async fn more_than(&mut self, seq: u64) -> Option<()> {
+        match self {
+            Self::Kept { length, .. } => length.changed().await.ok(),
+            Self::Made(run) => {
+                run.event_after(seq).await;
+                Some(())
+            }
+        }
+    }
 }
 
 /// Where a stream stands.
 struct Reader {
-    run: Arc<Run>,
-    length: watch::Receiver<u64>,
+    log: Log,
     wanted: Wanted,
     outgoing: Outgoing,
     distortion: Option<Distortion>,
@@ -69,14 +128,13 @@ struct Reader {
 
 /// The events that a reader wants, some at a time, with what befalls them.
 pub(super) fn pieces(
-    run: Arc<Run>,
+    log: Log,
     mut wanted: Wanted,
     form: Form,
     faults: &Arc<faults::Request>,
     keepalive: Duration,
     stop: CancellationToken,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
-    let length = run.engine().ledger().watch();
     if let Some(drawn) = faults.draws(Fault::FromStart).filter(|_| wanted.after_seq > 0) {
         faults.happens(drawn);
         wanted.after_seq = 0;
@@ -86,7 +144,7 @@ pub(super) fn pieces(
         faults.happens(drawn);
     }
     let outgoing = Outgoing::new(form, crlf.is_some());
-    let reader = Reader { run, length, wanted, outgoing, distortion: Distortion::of(faults), keepalive, stop };
+    let reader = Reader { log, wanted, outgoing, distortion: Distortion::of(faults), keepalive, stop };
     futures_util::stream::unfold(reader, |mut reader| async {
         let piece = reader.next().await?;
         Some((Ok(piece), reader))
@@ -101,19 +159,15 @@ impl Reader {
                 return Some(piece);
             }
             // Marked as seen before the log is read: what is appended after that wakes this reader again.
-            self.length.borrow_and_update();
+            self.log.mark_seen();
+            if let Some(piece) = self.made() {
+                return Some(piece);
+            }
             let first = self.wanted.after_seq.saturating_add(1);
-            let (lines, ended) = {
-                let engine = self.run.engine();
-                let most = self.wanted.limit.min(BATCH);
-                let (lines, last_seq) = engine.ledger().lines(self.wanted.after_seq, most, self.wanted.include_output);
-                self.wanted.after_seq = last_seq;
-                (lines, engine.ended())
-            };
+            let most = self.wanted.limit.min(BATCH);
+            let (lines, ended) = self.log.lines(self.wanted.after_seq, most, self.wanted.include_output);
             if !lines.is_empty() {
-                if self.wanted.limit != usize::MAX {
-                    self.wanted.limit -= lines.len();
-                }
+                self.wanted.count(lines.len() as u64);
                 self.send(first, &lines);
                 continue;
             }
@@ -128,7 +182,7 @@ impl Reader {
             let patience = if held { self.keepalive.min(HELD) } else { self.keepalive };
             tokio::select! {
                 () = self.stop.cancelled() => return None,
-                changed = self.length.changed() => changed.ok()?,
+                more = self.log.more_than(self.wanted.after_seq) => more?,
                 () = tokio::time::sleep(patience) => {
                     if held {
                         self.send_rest();
@@ -138,6 +192,22 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Events of a run that makes them, written at once into the piece that is sent; `None` where there are none yet, or
+    /// where each must be looked at.
+    fn made(&mut self) -> Option<Bytes> {
+        let Log::Made(run) = &self.log else { return None };
+        if self.distortion.is_some() || !self.outgoing.is_plain() {
+            return None;
+        }
+        let Wanted { after_seq, limit, include_output, .. } = self.wanted;
+        let last = run.happened().min(after_seq.saturating_add(limit as u64));
+        // A line is seldom longer than what is left behind the mark.
+        let mut piece = Vec::with_capacity(PIECE + 1024);
+        let seq = run.write(after_seq, last, include_output, PIECE, &mut piece);
+        self.wanted.count(seq - after_seq);
+        (!piece.is_empty()).then(|| piece.into())
     }
 
     /// Lines of events, the first of this seq.

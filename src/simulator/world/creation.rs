@@ -5,7 +5,6 @@
 //! the oldest goes first.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use indexmap::IndexMap;
 
@@ -105,7 +104,7 @@ impl World {
         }
         let plan_hash = part.plan.hash.clone();
         self.remember_plan(Arc::clone(&part.plan));
-        let index = self.started.fetch_add(1, Ordering::Relaxed);
+        let index = self.next_index();
         let (run_id, status) = self.spawn(Beginning {
             part: Arc::new(part),
             scenario: None,
