@@ -24,7 +24,7 @@ use stage::{SIZE, Stage, delta};
 /// Nodes of the run.
 const NODES: usize = 10_000;
 
-pub fn bench(criterion: &mut Criterion) {
+pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("frame");
     group.sample_size(20).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
     reference(&mut group);
@@ -43,6 +43,7 @@ pub fn bench(criterion: &mut Criterion) {
     group.sample_size(20).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
     keys(&mut group);
     batches(&mut group);
+    snapshots(&mut group);
     group.finish();
 }
 
@@ -55,7 +56,9 @@ fn reference(group: &mut BenchmarkGroup<'_, WallTime>) {
     let paragraph = Paragraph::new(text).wrap(Wrap { trim: false });
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     group.bench_function("reference: a paragraph", |bencher| {
-        bencher.iter(|| drop(terminal.draw(|frame| frame.render_widget(&paragraph, frame.area())).unwrap()));
+        bencher.iter(|| {
+            terminal.draw(|frame| frame.render_widget(&paragraph, frame.area())).unwrap();
+        });
     });
 }
 
@@ -159,7 +162,7 @@ fn keys(group: &mut BenchmarkGroup<'_, WallTime>) {
     act("a letter in the filter", filtered, &[KeyCode::Char('1'), KeyCode::Backspace]);
     let waiting = || Stage::of(NODES).with(|stage| stage.waits(1_000));
     act("the next waiting call", waiting, &[KeyCode::Char('w')]);
-    let writing = || {
+    let open = || {
         Stage::of(NODES).with(|stage| {
             stage.waits(10);
             stage.keys("w");
@@ -167,7 +170,23 @@ fn keys(group: &mut BenchmarkGroup<'_, WallTime>) {
             stage.draft(512 * 1024 - 64);
         })
     };
-    act("a letter in a draft of 512 KiB", writing, &[KeyCode::Char('1'), KeyCode::Backspace]);
+    act("a letter in a draft of 512 KiB", open, &[KeyCode::Char('1'), KeyCode::Backspace]);
+}
+
+/// A snapshot that the operator's events do not wait for, in the order of the nodes and in another.
+fn snapshots(group: &mut BenchmarkGroup<'_, WallTime>) {
+    for (name, orders) in [("a snapshot", [false, false]), ("a snapshot in another order", [false, true])] {
+        let mut stage = None;
+        group.bench_function(name, |bencher| {
+            let stage = stage.get_or_insert_with(|| Stage::of(NODES));
+            let mut snapshots = orders.map(|reversed| stage::snapshot(NODES, reversed)).into_iter().cycle();
+            bencher.iter_batched(
+                || snapshots.next().unwrap(),
+                |snapshot| stage.feed(snapshot),
+                criterion::BatchSize::PerIteration,
+            );
+        });
+    }
 }
 
 /// A batch of 256 events, as the feed brings it, with different things open.

@@ -15,13 +15,13 @@ use relay_console::view::{Cache, Theme, draw};
 use uuid::Uuid;
 
 /// Columns and rows of every frame.
-pub const SIZE: (u16, u16) = (200, 60);
+pub(crate) const SIZE: (u16, u16) = (200, 60);
 
 const RUN: &str = "550e8400-e29b-41d4-a716-446655440000";
 const REQUEST: &str = "550e8400-e29b-41d4-a716-446655440001";
 
 /// An app, its clock and its terminal.
-pub struct Stage {
+pub(crate) struct Stage {
     app: App,
     cache: Cache,
     terminal: Terminal<TestBackend>,
@@ -34,19 +34,19 @@ fn start() -> Timestamp {
 }
 
 /// The line of an event; `rest` is what follows the envelope.
-pub fn line(seq: u64, rest: &str) -> String {
+pub(crate) fn line(seq: u64, rest: &str) -> String {
     let ts = start() + Duration::from_millis(seq);
     format!(r#"{{"envelope_version":"v2","run_id":"{RUN}","seq":{seq},"ts":"{ts}",{rest}}}"#)
 }
 
-pub fn decoded(line: &str) -> Event {
+pub(crate) fn decoded(line: &str) -> Event {
     match decode(line.as_bytes()) {
         Ok(Decoded::Event(event)) => event,
         other => panic!("{line}: {other:?}"),
     }
 }
 
-pub fn delta(node: usize, text: &str) -> String {
+pub(crate) fn delta(node: usize, text: &str) -> String {
     format!(
         r#""type":"node_output_delta","node_id":"node_{node}","delta":{{"kind":"message_delta","text_delta":"{text}"}}"#
     )
@@ -66,6 +66,27 @@ fn worked(number: usize, nodes: usize) -> String {
     }
 }
 
+/// The server's snapshot of a run of so many nodes, in their order or in reverse.
+pub(crate) fn snapshot(nodes: usize, reversed: bool) -> FeedUpdate {
+    let mut listed: Vec<_> = (0..nodes).map(|node| (format!("node_{node}"), "llm.responses")).collect();
+    if reversed {
+        listed.reverse();
+    }
+    snapshot_of(&listed)
+}
+
+fn snapshot_of(listed: &[(String, &str)]) -> FeedUpdate {
+    let node = |(id, kind): &(String, &str)| serde_json::json!({"id": id, "type": kind, "status": "running"});
+    let nodes: Vec<_> = listed.iter().map(node).collect();
+    let snapshot = serde_json::json!({
+        "run_id": RUN, "status": "running", "nodes": nodes,
+        "cost_summary": {"total_usd_cents": 42, "line_items": [{
+            "provider_id": "anthropic", "model": "claude-sonnet-4-5", "requests": 3,
+            "input_tokens": 300, "output_tokens": 60, "usd_cents": 42}]},
+    });
+    FeedUpdate::Snapshot { snapshot: Box::new(serde_json::from_value(snapshot).unwrap()), server_date: None }
+}
+
 impl Stage {
     fn empty() -> Self {
         let identity = Identity {
@@ -80,7 +101,7 @@ impl Stage {
     }
 
     /// A run of so many nodes: most of them done, some failed, some at work, some waiting to begin.
-    pub fn of(nodes: usize) -> Self {
+    pub(crate) fn of(nodes: usize) -> Self {
         let mut stage = Self::empty();
         stage.event(r#""type":"run_started","plan_hash":"3f""#);
         for node in 0..nodes {
@@ -94,14 +115,13 @@ impl Stage {
                 _ => {}
             }
         }
-        let listed = (0..nodes).map(|node| (format!("node_{node}"), "llm.responses"));
-        stage.snapshot(listed.collect());
+        stage.feed(snapshot(nodes, false));
         stage.link(LinkState::Live);
         stage
     }
 
     /// A fan-out of so many items.
-    pub fn fan_out(items: usize) -> Self {
+    pub(crate) fn fan_out(items: usize) -> Self {
         let mut stage = Self::empty();
         stage.event(r#""type":"run_started","plan_hash":"3f""#);
         stage.event(r#""type":"node_started","node_id":"map""#);
@@ -110,12 +130,12 @@ impl Stage {
             listed.push((format!("map__{item}"), "llm.responses"));
             stage.event(&format!(r#""type":"node_started","node_id":"map__{item}""#));
         }
-        stage.snapshot(listed);
+        stage.feed(snapshot_of(&listed));
         stage.link(LinkState::Live);
         stage
     }
 
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
@@ -125,7 +145,7 @@ impl Stage {
         let _ = reduce(&mut self.app, now, action);
     }
 
-    pub fn feed(&mut self, update: FeedUpdate) {
+    pub(crate) fn feed(&mut self, update: FeedUpdate) {
         self.act(Action::Feed(update));
     }
 
@@ -133,32 +153,18 @@ impl Stage {
         self.feed(FeedUpdate::Link(link));
     }
 
-    fn snapshot(&mut self, nodes: Vec<(String, &str)>) {
-        let nodes: Vec<_> = nodes
-            .into_iter()
-            .map(|(id, kind)| serde_json::json!({"id": id, "type": kind, "status": "running"}))
-            .collect();
-        let snapshot = serde_json::json!({
-            "run_id": RUN, "status": "running", "nodes": nodes,
-            "cost_summary": {"total_usd_cents": 42, "line_items": [{
-                "provider_id": "anthropic", "model": "claude-sonnet-4-5", "requests": 3,
-                "input_tokens": 300, "output_tokens": 60, "usd_cents": 42}]},
-        });
-        let snapshot = Box::new(serde_json::from_value(snapshot).unwrap());
-        self.feed(FeedUpdate::Snapshot { snapshot, server_date: None });
-    }
-
     /// The next event.
-    pub fn event(&mut self, rest: &str) {
+    pub(crate) fn event(&mut self, rest: &str) {
         self.seq += 1;
         let event = decoded(&line(self.seq, rest));
         self.feed(FeedUpdate::Items(vec![FeedItem::Event(event)]));
     }
 
     /// So many events more, in batches as the feed brings them.
-    pub fn flood(&mut self, events: usize) {
+    pub(crate) fn flood(&mut self, events: usize) {
         let nodes = self.app.run.nodes.len();
-        let some: Vec<Event> = (0..1_000).map(|number| decoded(&line(1, &worked(number, nodes)))).collect();
+        let some: Vec<Event> =
+            (0..events.min(20_000)).map(|number| decoded(&line(1, &worked(number, nodes)))).collect();
         let mut items = Vec::new();
         for event in some.iter().cycle().take(events) {
             self.seq += 1;
@@ -171,7 +177,7 @@ impl Stage {
     }
 
     /// So many bytes of text streamed by the node that is followed.
-    pub fn stream(&mut self, bytes: usize) {
+    pub(crate) fn stream(&mut self, bytes: usize) {
         let piece = "The error rate rose at noon, right after the deploy: the pool of five is too small. \\n";
         for _ in 0..bytes / (piece.len() - 1) {
             self.event(&delta(0, piece));
@@ -179,7 +185,7 @@ impl Stage {
     }
 
     /// So many rejected lines and gaps.
-    pub fn odd(&mut self, count: u64) {
+    pub(crate) fn odd(&mut self, count: u64) {
         for _ in 0..count {
             let error = decode(br#"{"envelope_version":"v2","seq":"many things are wrong with this"}"#).unwrap_err();
             self.seq += 2;
@@ -189,7 +195,7 @@ impl Stage {
     }
 
     /// So many calls that wait for the operator.
-    pub fn waits(&mut self, calls: usize) {
+    pub(crate) fn waits(&mut self, calls: usize) {
         for call in 0..calls {
             self.event(&format!(
                 r#""type":"node_waiting","node_id":"node_{call}","waiting":{{"step":1,"request_id":"{REQUEST}","reason":"tool_execution","pending_tool_calls":[{{"tool_call":{{"id":"wait_{call}","name":"roll_back","arguments":"{{\"service\":\"api\",\"to\":\"4.17\"}}"}}}}]}}"#
@@ -198,31 +204,31 @@ impl Stage {
     }
 
     /// Puts so many bytes of JSON into the open draft.
-    pub fn draft(&mut self, bytes: usize) {
+    pub(crate) fn draft(&mut self, bytes: usize) {
         let row = "  \"the pool of five is too small for forty workers\",\n";
         self.act(Action::Paste(format!("[\n{}  1\n]", row.repeat(bytes / row.len()))));
         self.tick();
     }
 
-    pub fn key(&mut self, code: KeyCode) {
+    pub(crate) fn key(&mut self, code: KeyCode) {
         self.chord(code, KeyModifiers::NONE);
     }
 
-    pub fn chord(&mut self, code: KeyCode, modifiers: KeyModifiers) {
+    pub(crate) fn chord(&mut self, code: KeyCode, modifiers: KeyModifiers) {
         self.act(Action::Key(KeyEvent::new(code, modifiers)));
     }
 
-    pub fn keys(&mut self, text: &str) {
+    pub(crate) fn keys(&mut self, text: &str) {
         text.chars().for_each(|c| self.key(KeyCode::Char(c)));
     }
 
     /// Lets half a second pass.
-    pub fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         self.uptime += Duration::from_millis(500);
         self.act(Action::Tick);
     }
 
-    pub fn draw(&mut self) {
+    pub(crate) fn draw(&mut self) {
         let (app, cache) = (&self.app, &mut self.cache);
         let mut measured = app.measured;
         self.terminal.draw(|frame| measured = draw(app, &Theme::default(), cache, frame)).unwrap();
