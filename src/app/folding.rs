@@ -4,9 +4,7 @@
 //! filter looks into every item. An item is told by its id, which begins with the fan-out's: servers number items in
 //! different ways, but none of them writes a plain node id.
 
-use std::collections::HashSet;
-
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::App;
 use crate::api::ids::NodeId;
@@ -31,16 +29,15 @@ pub struct FanOut {
     pub folded: bool,
 }
 
-/// The ids that `id` may be an item of, the longest first: of nested fan-outs the innermost.
+/// The ids that `id` may be an item of, the longest first: of nested fan-outs the innermost. Behind the fan-out's id an
+/// item's says its number, set off by two underscores or by something that is neither letter, digit nor underscore.
 fn parents(id: &str) -> impl Iterator<Item = &str> {
-    id.char_indices().rev().filter(|(at, _)| is_number(&id[*at..])).map(|(at, _)| &id[..at])
-}
-
-/// Whether the rest of an id, behind that of a fan-out, says which item it is.
-fn is_number(rest: &str) -> bool {
-    let number =
-        rest.strip_prefix("__").or_else(|| rest.strip_prefix(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
-    number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+    let bytes = id.as_bytes();
+    (1..bytes.len()).rev().filter(|at| bytes[*at].is_ascii_digit()).filter_map(move |at| match bytes[at - 1] {
+        b'_' => id[..at].strip_suffix("__"),
+        byte if byte.is_ascii_alphanumeric() => None,
+        _ => id[..at].char_indices().next_back().map(|(start, _)| &id[..start]),
+    })
 }
 
 /// The nodes that have a row of their own, in order.
@@ -134,7 +131,7 @@ impl App {
             return Listing::Some(self.shown_nodes().collect());
         }
         let folded = fan_outs.iter().filter(|(_, fan_out)| fan_out.folded);
-        let folded: HashSet<&str> = folded.map(|(id, _)| id.as_str()).collect();
+        let folded: IndexSet<&str> = folded.map(|(id, _)| id.as_str()).collect();
         if folded.is_empty() {
             return Listing::All(&self.run.nodes);
         }

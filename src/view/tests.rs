@@ -3,6 +3,7 @@
 mod bytes;
 mod cache;
 mod format;
+mod large;
 mod looking;
 mod scene;
 mod screens;

@@ -6,8 +6,11 @@
 //!   → {"lines": 1204}
 //! ```
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use ratatui::text::{Line, Span};
 
 use super::super::blocks::Block;
@@ -15,32 +18,63 @@ use super::super::cache::{Cache, What};
 use super::super::theme::{Role, Sign, Theme};
 use super::super::{format, text};
 use super::Context;
-use crate::app::json;
+use crate::app::{App, json};
 use crate::run::CallRecord;
 
 /// Bytes of arguments or of a result that are shown here.
 const SHOWN: usize = 32 * 1024;
+/// Calls in the run's own list: each is wrapped in full, and all of a long run's would take longer than a frame.
+const NEWEST: usize = 200;
 
 pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'static>> {
     let app = context.app;
     let mut blocks = Vec::new();
     let with_node = app.selected_node().is_none();
+    let since = with_node.then(|| newest(app)).flatten();
+    let mut place = 0;
+    if since.is_some() {
+        let words = format!("the newest {NEWEST} of {}; a node shows its own", format::count(app.run.tally().calls));
+        blocks.push(Block::Made(context.words(Role::Quiet, &words)));
+        blocks.push(Block::Made(vec![Line::default()]));
+    }
     for node in app.detail_nodes() {
-        if node.dropped_calls > 0 {
+        if node.dropped_calls > 0 && since.is_none() {
             let words = format!("{} of {} are no longer kept", format::plural(node.dropped_calls, "call"), node.id);
             blocks.push(Block::Made(context.words(Role::Quiet, &words)));
         }
         for record in &node.calls {
+            place += 1;
+            if since.is_some_and(|since| (record.called_at, place - 1) < since) {
+                continue;
+            }
             let step = &record.key.step;
-            let place =
-                if with_node { format!("{} {}", step.node_id, step.step) } else { format!("step {}", step.step) };
-            blocks.extend(call(context, cache, record, &place));
+            let of = if with_node { format!("{} {}", step.node_id, step.step) } else { format!("step {}", step.step) };
+            blocks.extend(call(context, cache, record, &of));
         }
     }
     if blocks.is_empty() {
         blocks.push(Block::Made(context.words(Role::Quiet, "no tool was called yet")));
     }
     blocks
+}
+
+/// From which call on the run's own list shows them, by time and, of the same time, by place; `None` where it shows all.
+fn newest(app: &App) -> Option<(Timestamp, usize)> {
+    if app.run.tally().calls <= NEWEST as u64 {
+        return None;
+    }
+    let mut newest = BinaryHeap::with_capacity(NEWEST);
+    let records = app.run.nodes.values().flat_map(|node| &node.calls);
+    for call in records.enumerate().map(|(at, record)| (record.called_at, at)) {
+        if newest.len() < NEWEST {
+            newest.push(Reverse(call));
+        } else if let Some(mut oldest) = newest.peek_mut()
+            && oldest.0 < call
+        {
+            *oldest = Reverse(call);
+        }
+    }
+    newest.peek().map(|oldest| oldest.0)
 }
 
 /// One call in full: how it stands, its arguments, its result. `place` says where it belongs.

@@ -19,6 +19,7 @@ use ratatui::text::Span;
 use super::super::theme::{Role, Sign, Theme};
 use super::super::{format, pane, text};
 use super::{Context, calls, step};
+use crate::api::ids::NodeId;
 use crate::api::tool::StepKey;
 use crate::app::{Pane as Focus, layout};
 use crate::run::{CallRecord, Node, StepRecord};
@@ -45,14 +46,14 @@ pub(super) fn render(context: &Context<'_>, area: Rect, buf: &mut Buffer) -> (us
     let (app, theme) = (context.app, context.theme);
     let steps = app.shown_steps();
     let selected = app.selected_step(&steps);
-    let Some(chosen) = steps.get(selected) else {
+    let Some(chosen) = steps.get(selected).copied() else {
         pane::row(vec![Span::styled("no step yet", theme.style(Role::Quiet))], 0, area, buf);
         return (0, String::new());
     };
-    let rows = plan(context);
     let is_selected = |row: &Row<'_>| matches!(row, Row::Step(_, step) if step.key == chosen.key);
-    let at = rows.iter().position(is_selected).unwrap_or(0);
     let height = usize::from(area.height.saturating_sub(1));
+    let rows = around(context, &chosen.key.node_id, height);
+    let at = rows.iter().position(is_selected).unwrap_or(0);
     let first = layout::first_shown(at, rows.len(), height);
     let shown = &rows[first..rows.len().min(first + height)];
     let grid = Grid::new(context, shown);
@@ -68,28 +69,55 @@ pub(super) fn render(context: &Context<'_>, area: Rect, buf: &mut Buffer) -> (us
         Some(_) => format!("{} of {}", format::count(selected as u64 + 1), format::count(steps.len() as u64)),
         None => "newest".to_owned(),
     };
-    (rows.len(), position)
+    (steps.len(), position)
 }
 
-/// Every row, in order.
-fn plan<'a>(context: &Context<'a>) -> Vec<Row<'a>> {
+/// The rows of the node of the selected step, and at least `height` rows before and behind them, as far as there are
+/// any: whatever is selected, what is in sight is among them.
+fn around<'a>(context: &Context<'a>, selected: &NodeId, height: usize) -> Vec<Row<'a>> {
+    let nodes = context.app.detail_nodes();
     let with_node = context.app.selected_node().is_none();
+    let here = nodes.iter().position(|node| node.id == *selected).unwrap_or(0);
+    let (before, behind) = nodes.split_at(here);
+    let (mut parts, mut count) = (Vec::new(), 0);
+    for node in before.iter().rev() {
+        if count >= height {
+            break;
+        }
+        let part = rows_of(node, with_node);
+        count += part.len();
+        parts.push(part);
+    }
+    let mut rows: Vec<_> = parts.into_iter().rev().flatten().collect();
+    let mut enough = None;
+    for (at, node) in behind.iter().enumerate() {
+        if enough.is_some_and(|enough| rows.len() >= enough) {
+            break;
+        }
+        rows.extend(rows_of(node, with_node));
+        if at == 0 {
+            enough = Some(rows.len() + height);
+        }
+    }
+    rows
+}
+
+/// The rows of one node.
+fn rows_of(node: &Node, with_node: bool) -> Vec<Row<'_>> {
     let mut rows = Vec::new();
-    for node in context.app.detail_nodes() {
-        if with_node && node.steps.count() > 0 {
-            rows.push(Row::Node(node));
-        }
-        if node.steps.dropped > 0 {
-            rows.push(Row::Dropped(node.steps.dropped));
-        }
-        let mut calls: HashMap<&StepKey, Vec<&CallRecord>> = HashMap::new();
-        for record in &node.calls {
-            calls.entry(&record.key.step).or_default().push(record);
-        }
-        for step in node.steps.iter() {
-            rows.push(Row::Step(node, step));
-            rows.extend(calls.remove(&step.key).unwrap_or_default().into_iter().map(Row::Call));
-        }
+    if with_node && node.steps.count() > 0 {
+        rows.push(Row::Node(node));
+    }
+    if node.steps.dropped > 0 {
+        rows.push(Row::Dropped(node.steps.dropped));
+    }
+    let mut calls: HashMap<&StepKey, Vec<&CallRecord>> = HashMap::new();
+    for record in &node.calls {
+        calls.entry(&record.key.step).or_default().push(record);
+    }
+    for step in node.steps.iter() {
+        rows.push(Row::Step(node, step));
+        rows.extend(calls.remove(&step.key).unwrap_or_default().into_iter().map(Row::Call));
     }
     rows
 }
