@@ -16,6 +16,8 @@
 //! | --- | --- |
 //! | [`lines`] | the lines of a file, in bounded memory |
 //! | [`search`] | one event's line, without reading what stands before it |
+//! | [`scan`] | every line that holds a text |
+//! | [`streamed`] | what a node has streamed, from the end backwards |
 //! | [`lock`] | which console writes |
 //! | [`writer`] | appending whole lines |
 //! | [`prune`] | clearing up journals that nobody needs any more |
@@ -31,7 +33,9 @@ use super::{StateDir, StoreError, private_file};
 pub mod lines;
 pub mod lock;
 pub mod prune;
+pub mod scan;
 pub mod search;
+pub mod streamed;
 pub mod writer;
 
 pub use lines::{FileLine, Lines};
