@@ -59,6 +59,8 @@ pub struct StreamedText {
     segments: VecDeque<Segment>,
     open: bool,
     kept: usize,
+    /// Bytes that may be kept beyond the limit.
+    room: usize,
     /// Bytes that were dropped from the front.
     pub dropped: u64,
     /// Grows with each change: a drawing that is cached by it is never stale.
@@ -66,6 +68,12 @@ pub struct StreamedText {
 }
 
 impl StreamedText {
+    /// An empty one that keeps so many bytes more than a run's own texts do: for one that is looked at.
+    #[must_use]
+    pub fn with_room(bytes: usize) -> Self {
+        Self { room: bytes, ..Self::default() }
+    }
+
     /// The segments, oldest first.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.segments.iter()
@@ -122,8 +130,9 @@ impl StreamedText {
         self.kept += text.len();
         self.revision += 1;
         // In lumps, so that a long stream does not move its whole text for each piece.
-        if self.kept > limits::STREAMED_TEXT {
-            self.drop_front(self.kept - limits::STREAMED_TEXT * 3 / 4);
+        let limit = limits::STREAMED_TEXT + self.room;
+        if self.kept > limit {
+            self.drop_front(self.kept - limit * 3 / 4);
         }
     }
 
