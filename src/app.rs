@@ -10,6 +10,8 @@
 //! | [`command`], [`keys`] | every command, and the one table of keys |
 //! | [`answer`], [`draft_text`], [`editor`], [`json`] | a draft a call, its text, the open editor, JSON as it is typed |
 //! | [`detail`] | what the detail pane shows, and where it stands |
+//! | [`loaded_text`] | a streamed text that memory has dropped, read again from disk |
+//! | [`event_search`] | a search through all events of the run |
 //! | [`mode`], [`notice`] | what is open over the panes; what was said to the operator |
 //! | [`folding`] | the items of a fan-out behind its row |
 //! | [`stream_check`] | whether the stream agrees with the server's snapshot, and what was odd about it |
@@ -25,11 +27,13 @@ pub mod command;
 pub mod detail;
 pub mod draft_text;
 pub mod editor;
+pub mod event_search;
 pub mod folding;
 pub mod inert;
 pub mod json;
 pub mod keys;
 pub mod layout;
+pub mod loaded_text;
 pub mod mode;
 pub mod notice;
 mod placeholders;
@@ -53,9 +57,11 @@ pub use command::Command;
 pub use detail::{Detail, Scroll, Tab};
 pub use draft_text::DraftText;
 pub use editor::Editor;
+pub use event_search::{EventSearch, SearchAnswer, SearchRequest, SearchState};
 pub use folding::{FanOut, Listing};
 pub use keys::Context;
 pub use layout::Layout;
+pub use loaded_text::{LoadedText, TextRequest, TextState};
 pub use mode::{Answering, Mode, Page, PageContent, REVIEW_GUARD, Review, Side};
 pub use notice::{Level, NOTICE_TIME, Notice};
 pub use reduce::reduce;
@@ -121,6 +127,10 @@ pub struct App {
     pub waiting: Option<CallKey>,
     /// The detail pane.
     pub detail: Detail,
+    /// The text of the node that is looked at, where memory has dropped some of it.
+    pub loaded: Option<LoadedText>,
+    /// The last search through the run's events, until it is left.
+    pub search: Option<EventSearch>,
     /// The run's task list.
     pub tasks: TaskList,
     /// The first row of the cost that is shown.
@@ -138,6 +148,10 @@ pub struct App {
     reads: Reads,
     announced: HashSet<CallKey>,
     issued_ids: u64,
+    /// Searches that were begun.
+    searches: u64,
+    /// Texts that were read again.
+    text_reads: u64,
 }
 
 /// The panes.
@@ -232,6 +246,8 @@ impl App {
             active_node: None,
             waiting: None,
             detail: Detail::at(Tab::Output),
+            loaded: None,
+            search: None,
             tasks: TaskList::default(),
             cost_scroll: 0,
             answers: IndexMap::new(),
@@ -242,6 +258,8 @@ impl App {
             reads: Reads { intents: Read { wanted: true, ..Read::default() }, ..Reads::default() },
             announced: HashSet::new(),
             issued_ids: 0,
+            searches: 0,
+            text_reads: 0,
         }
     }
 
@@ -276,7 +294,7 @@ impl App {
     pub fn context(&self) -> Context {
         match &self.mode {
             Mode::Browse => Context::Browse,
-            Mode::Filter { .. } | Mode::Palette { .. } => Context::Prompt,
+            Mode::Filter { .. } | Mode::Search { .. } | Mode::Palette { .. } => Context::Prompt,
             Mode::Page(_) => Context::Page,
             Mode::Review(_) => Context::Review,
             Mode::Answering(answering) => match answering.side {

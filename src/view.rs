@@ -103,7 +103,7 @@ fn render(app: &App, theme: Theme, cache: &mut Cache, buf: &mut Buffer) -> (Meas
             Mode::Palette { input, selected } => {
                 cursor = palette::render(input, *selected, theme, between, buf);
             }
-            Mode::Browse | Mode::Filter { .. } | Mode::Page(_) => {}
+            Mode::Browse | Mode::Filter { .. } | Mode::Search { .. } | Mode::Page(_) => {}
         }
     }
     let prompt = footer::render(app, theme, layout.footer, buf);

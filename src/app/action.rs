@@ -7,6 +7,8 @@ use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::event_search::{SearchAnswer, SearchRequest};
+use super::loaded_text::{Streamed, TextRequest};
 use crate::api::run::RunSnapshot;
 use crate::api::step::StepDetail;
 use crate::api::task::RunTasks;
@@ -103,6 +105,27 @@ pub enum Action {
         /// The line as the server has it.
         result: Result<String, String>,
     },
+    /// A search goes on.
+    SearchProgress {
+        /// Which.
+        number: u64,
+        /// So much of the file was searched.
+        percent: u8,
+    },
+    /// [`Effect::Search`] came back.
+    SearchEnded {
+        /// Which.
+        number: u64,
+        /// What was found, or why nothing could be searched.
+        result: Result<Box<SearchAnswer>, String>,
+    },
+    /// [`Effect::LoadText`] came back: the pieces, or why not.
+    TextLoaded {
+        /// Which.
+        number: u64,
+        /// What the node has streamed.
+        result: Result<Streamed, String>,
+    },
     /// [`Effect::ReadTasks`] came back: the task list, or why not.
     TasksRead(Result<RunTasks, String>),
     /// [`Effect::ReadStep`] came back: the step as the server has it, or why not.
@@ -198,6 +221,12 @@ pub enum Effect {
         /// Which.
         seq: u64,
     },
+    /// Search the run's events; a search that runs ends.
+    Search(Box<SearchRequest>),
+    /// The search that runs is of no more use.
+    StopSearch,
+    /// Read from disk what a node has streamed; a reading that runs ends.
+    LoadText(TextRequest),
     /// Read the run's task list.
     ReadTasks,
     /// Read one step in full, with what the model was asked and what it answered.

@@ -51,9 +51,9 @@ commands! {
     First, "first", "first", "Go to the first row";
     Last, "last", "last", "Go to the last row";
     Leave, "leave", "leave", "Leave what is open; it never sends and never discards";
-    Filter, "filter", "filter", "Show only the nodes whose id, type or status holds what you type";
-    NextMatch, "next-match", "next match", "Go to the next node that the filter shows";
-    PreviousMatch, "previous-match", "previous match", "Go to the previous node that the filter shows";
+    Filter, "filter", "filter", "Show only the nodes whose id, type or status holds what you type; in the Events tab, search all events of the node or of the run";
+    NextMatch, "next-match", "next match", "Go to the next node that the filter shows; among the matches of a search, to the next match";
+    PreviousMatch, "previous-match", "previous match", "Go to the previous node that the filter shows; among the matches of a search, to the previous match";
     Fold, "fold", "fold", "Fold the items of a fan-out behind its row, or unfold them";
     NextError, "next-error", "next error", "Go to the next node that failed";
     Live, "live", "live", "Follow the run again: the newest output of the node that works";

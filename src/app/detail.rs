@@ -75,6 +75,8 @@ pub enum Scroll {
     Tail,
     /// This row is the first.
     At(usize),
+    /// The first row is so many rows before the end: until it is drawn, nobody knows how many rows were put above it.
+    FromEnd(usize),
 }
 
 impl App {

@@ -23,7 +23,7 @@ pub enum Context {
     Review,
     /// A page that is only read: help, an event or a step in full.
     Page,
-    /// A line that is typed into: filter, palette, file name.
+    /// A line that is typed into: filter, search, palette, file name.
     Prompt,
 }
 
@@ -42,7 +42,7 @@ impl Context {
             Self::Arguments => "In the arguments beside an answer",
             Self::Review => "In the review before sending",
             Self::Page => "In help, or an event or a step in full",
-            Self::Prompt => "In a line that asks for a filter, a command or a file",
+            Self::Prompt => "In a line that asks for a filter, a text, a command or a file",
         }
     }
 }
@@ -252,6 +252,8 @@ pub const KEYS: &[Binding] = &[
     bind(Page, &[PAGE_DOWN, C::char(' ')], Do::PageDown),
     bind(Page, &[HOME, C::char('g')], Do::First),
     bind(Page, &[END, C::char('G')], Do::Last),
+    bind(Page, &[C::char('n')], Do::NextMatch),
+    bind(Page, &[C::char('N')], Do::PreviousMatch),
     bind(Page, &[C::char('y')], Do::Copy),
     bind(Page, &[C::char('r')], Do::ReadAgain),
     bind(Page, &[C::char('x')], Do::PutAway),

@@ -18,6 +18,11 @@ pub enum Mode {
         /// The filter before.
         before: String,
     },
+    /// The text to search the events for is being typed.
+    Search {
+        /// What was typed.
+        input: String,
+    },
     /// A command is being looked for.
     Palette {
         /// What was typed.

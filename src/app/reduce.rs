@@ -10,6 +10,7 @@ mod incoming;
 mod intents;
 mod orphans;
 mod page;
+mod searching;
 mod sending;
 mod settle;
 
@@ -59,6 +60,9 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::DraftsTakenOver { drafts, problems } => incoming::drafts_taken_over(app, drafts, problems),
         Action::DraftSaved { key, result } => incoming::draft_saved(app, &key, result),
         Action::EventRead { seq, result } => page::event_read(app, seq, result),
+        Action::TextLoaded { number, result } => out.extend(app.text_read(number, result).map(Effect::LoadText)),
+        Action::SearchProgress { number, percent } => searching::progress(app, number, percent),
+        Action::SearchEnded { number, result } => searching::ended(app, number, result),
         Action::TasksRead(result) => incoming::tasks_read(app, result),
         Action::StepRead { key, result } => page::step_read(app, &key, result),
         Action::FileRead { key, path, result } => answering::file_read(app, &key, &path, result),
@@ -106,7 +110,7 @@ fn on_key(app: &mut App, key: KeyEvent, out: &mut Vec<Effect>) {
 fn on_command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
     match app.mode {
         Mode::Browse => browse::command(app, command, out),
-        Mode::Filter { .. } | Mode::Palette { .. } => browse::prompt_command(app, command, out),
+        Mode::Filter { .. } | Mode::Search { .. } | Mode::Palette { .. } => browse::prompt_command(app, command, out),
         Mode::Page(_) => page::command(app, command, out),
         Mode::Answering(_) => answering::command(app, command, out),
         Mode::Review(_) => {}
@@ -116,6 +120,7 @@ fn on_command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
 fn on_typed(app: &mut App, c: char) {
     match &mut app.mode {
         Mode::Filter { .. } => app.filter.push(c),
+        Mode::Search { input } => input.push(c),
         Mode::Palette { input, selected } => {
             input.push(c);
             *selected = 0;
@@ -135,7 +140,7 @@ fn on_paste(app: &mut App, text: &str) {
         // A paste is no deliberate key: a review stays as it is and says so.
         Mode::Review(review) => review.swallowed = true,
         Mode::Filter { .. } => app.filter.extend(text.chars().filter(|c| !c.is_control())),
-        Mode::Palette { input, .. } => input.extend(text.chars().filter(|c| !c.is_control())),
+        Mode::Search { input } | Mode::Palette { input, .. } => input.extend(text.chars().filter(|c| !c.is_control())),
         Mode::Browse | Mode::Page(_) => {
             app.notify(Level::Info, "nothing was pasted: open a call with w and Enter to write its answer");
         }
@@ -155,6 +160,9 @@ fn on_resize(app: &mut App, size: (u16, u16)) {
 
 fn on_drawn(app: &mut App, measured: super::Measured) {
     app.measured = measured;
+    if let Scroll::FromEnd(rows) = app.detail.scroll {
+        app.detail.scroll = Scroll::At(measured.detail.saturating_sub(rows));
+    }
     let (now, seen) = (app.now.uptime, !app.is_too_small());
     if let Mode::Review(review) = &mut app.mode
         && seen
@@ -179,6 +187,7 @@ fn scrolled(scroll: Scroll, rows: isize, total: usize, height: usize) -> Scroll 
     let from = match scroll {
         Scroll::Tail => last,
         Scroll::At(row) => row.min(last),
+        Scroll::FromEnd(rows) => total.saturating_sub(rows).min(last),
     };
     let to = from.saturating_add_signed(rows);
     // At its end a text follows what is added.

@@ -1,7 +1,10 @@
 //! What effects do: reads, submissions, drafts, files, the external editor.
 //!
 //! Each waits in a task of its own and comes back as an action; none is performed on the loop. Drafts go through one
-//! thread ([`drafts`]), so that two saves of one draft reach the disk in order.
+//! thread ([`drafts`]), so that two saves of one draft reach the disk in order; a search runs on one of its own (`search`).
+
+mod search;
+mod text;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -49,6 +52,10 @@ pub struct Performer {
     journal: Option<Journal>,
     /// The file that is replayed.
     replayed: Option<PathBuf>,
+    /// Which search is wanted.
+    wanted: search::Wanted,
+    /// Which text is wanted.
+    wanted_text: search::Wanted,
 }
 
 impl Performer {
@@ -97,6 +104,8 @@ impl Performer {
             drafts_dir: state.as_ref().ok().map(StateDir::drafts_path),
             journal: None,
             replayed: None,
+            wanted: search::Wanted::default(),
+            wanted_text: search::Wanted::default(),
         }
     }
 
@@ -112,6 +121,9 @@ impl Performer {
             Effect::ReadRun => self.read_run(),
             Effect::ReadPending { generation } => self.read_pending(generation),
             Effect::ReadEvent { seq } => self.read_event(seq),
+            Effect::LoadText(request) => self.load_text(request),
+            Effect::Search(request) => self.search(*request),
+            Effect::StopSearch => self.wanted.stop(),
             Effect::ReadTasks => self.read_tasks(),
             Effect::ReadStep { key } => self.read_step(key),
             Effect::Submit(intent) => self.submit(intent),

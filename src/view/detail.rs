@@ -13,6 +13,7 @@
 
 mod calls;
 mod events;
+mod matches;
 mod output;
 mod related;
 mod run;
@@ -85,7 +86,10 @@ pub(super) fn render(app: &App, theme: Theme, cache: &mut Cache, area: Rect, buf
     let context = Context { app, theme, columns: usize::from(inner.width).max(1) };
     tabs(app, theme, inner, buf);
     let (rows, position) = match app.shown_tab() {
-        Tab::Events => events::render(&context, body, buf),
+        Tab::Events => match app.shown_search() {
+            Some(search) => matches::render(&context, search, body, buf),
+            None => events::render(&context, body, buf),
+        },
         Tab::Steps => steps::render(&context, body, buf),
         Tab::Runs => related::render(&context, body, buf),
         Tab::Calls => scrolled(app, theme, &calls::blocks(&context, cache), body, buf),
@@ -103,6 +107,7 @@ fn scrolled(app: &App, theme: Theme, blocks: &[Block<'_>], body: Rect, buf: &mut
     let first = match app.detail.scroll {
         Scroll::Tail => last,
         Scroll::At(row) => row.min(last),
+        Scroll::FromEnd(rows) => total.saturating_sub(rows).min(last),
     };
     pane::rows(blocks::visible(blocks, first, height), body, buf);
     let position = match (first, last - first) {

@@ -38,6 +38,8 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) -> O
 fn typed(app: &App) -> Option<(&'static str, &str)> {
     match &app.mode {
         Mode::Filter { .. } => Some(("filter the nodes /", &app.filter)),
+        Mode::Search { input } if app.selected_node().is_some() => Some(("search the node's events /", input)),
+        Mode::Search { input } => Some(("search all events /", input)),
         Mode::Answering(answering) => match &answering.side {
             Side::File(name) => Some(("insert the file", name)),
             _ => None,
@@ -214,6 +216,9 @@ fn offered(app: &App, context: Context) -> Vec<(Command, &'static str)> {
             if !matches!(&app.mode, Mode::Page(page) if page.content.is_a_list()) {
                 offered.extend(labelled(&[Command::Copy]));
             }
+            if app.shown_search().is_some() {
+                offered.push((Command::NextMatch, Command::NextMatch.label()));
+            }
             if let Mode::Page(Page { content: PageContent::Event { .. } | PageContent::Step { .. }, .. }) = app.mode {
                 offered.push((Command::ReadAgain, Command::ReadAgain.label()));
             }
@@ -248,8 +253,16 @@ fn browse(app: &App) -> Vec<(Command, &'static str)> {
     if let Some(fan_out) = selected.and_then(|node| app.fan_outs().get(&node.id).copied()) {
         offered.push((Command::Fold, if fan_out.folded { "unfold" } else { Command::Fold.label() }));
     }
+    if app.focus == Pane::Detail && app.shown_tab() == Tab::Events {
+        offered.push((Command::Filter, "search"));
+        if app.shown_search().is_some() {
+            offered.extend([(Command::NextMatch, "next match"), (Command::Leave, "all events")]);
+        }
+    }
     let mut more = vec![Command::NextPane, Command::Help, Command::Quit];
-    more.push(Command::Filter);
+    if !offered.iter().any(|(command, _)| *command == Command::Filter) {
+        more.push(Command::Filter);
+    }
     if app.run.tally().failed > 0 {
         more.push(Command::NextError);
     }

@@ -7,5 +7,6 @@ mod large;
 mod looking;
 mod scene;
 mod screens;
+mod searching;
 mod stream;
 mod text;

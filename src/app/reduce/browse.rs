@@ -4,7 +4,7 @@ use super::super::layout::inside;
 use super::super::{
     App, Command, Detail, Effect, Level, Mode, Page, PageContent, Pane, Read, RelatedRun, Selection, Tab,
 };
-use super::{answering, page, rows_of, scrolled, scrolled_row};
+use super::{answering, page, rows_of, scrolled, scrolled_row, searching};
 use crate::api::ids::RunId;
 use crate::api::run::NodeStatus;
 use crate::feed::LinkState;
@@ -18,12 +18,15 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
         Command::PreviousPane => turn_pane(app, -1),
         Command::Left => turn_tab(app, -1),
         Command::Right => turn_tab(app, 1),
-        Command::Leave => leave(app),
+        Command::Leave => leave(app, out),
+        Command::Filter if searching::is_asked_for(app) => searching::open_prompt(app),
         Command::Filter => {
             // What is typed narrows the nodes: they are to be in sight, also where panes are stacked.
             app.focus = Pane::Nodes;
             app.mode = Mode::Filter { before: app.filter.clone() };
         }
+        Command::NextMatch if searching::with_focus(app) => searching::turn(app, 1),
+        Command::PreviousMatch if searching::with_focus(app) => searching::turn(app, -1),
         Command::NextMatch => move_node(app, 1),
         Command::PreviousMatch => move_node(app, -1),
         Command::Fold => fold(app),
@@ -31,6 +34,7 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
         Command::Live => live(app),
         Command::Copy => out.extend(copied_text(app).map(Effect::Copy)),
         Command::PutAway => put_away(app, out),
+        Command::ReadAgain if searching::with_focus(app) => searching::again(app, out),
         Command::ReadAgain => read_again(app, out),
         Command::Palette => app.mode = Mode::Palette { input: String::new(), selected: 0 },
         Command::Help => app.mode = Mode::Page(Page { content: PageContent::Help, scroll: 0 }),
@@ -135,10 +139,12 @@ fn turn_tab(app: &mut App, by: isize) {
     app.detail = Detail::at(tabs[wrapped(here, by, tabs.len())]);
 }
 
-/// `Esc` in the panes: first the error in the footer, then the filter, then back to the nodes.
-fn leave(app: &mut App) {
+/// `Esc` in the panes: first the error in the footer, then the search, then the filter, then back to the nodes.
+fn leave(app: &mut App, out: &mut Vec<Effect>) {
     if app.current_notice().is_some() {
         app.notices.iter_mut().for_each(|notice| notice.dismissed = true);
+    } else if searching::with_focus(app) {
+        searching::leave(app, out);
     } else if app.filter.is_empty() {
         app.focus = Pane::Nodes;
     } else {
@@ -262,6 +268,7 @@ fn move_detail(app: &mut App, by: isize, height: usize) {
         Tab::Output | Tab::Calls | Tab::Tasks => {
             app.detail.scroll = scrolled(app.detail.scroll, by, app.measured.detail, height);
         }
+        Tab::Events if app.shown_search().is_some() => searching::move_by(app, by),
         Tab::Events => {
             let rows = app.shown_entries().len();
             let here = app.detail.event.unwrap_or(rows.saturating_sub(1));
@@ -293,6 +300,9 @@ fn copied_text(app: &App) -> Option<String> {
         Pane::Cost => app.run.ledger.billed_cents().map(|cents| format!("{}.{:02}", cents / 100, cents % 100)),
         Pane::Detail if app.shown_tab() == Tab::Runs => related(app).map(|run_id| run_id.to_string()),
         Pane::Detail if app.shown_tab() == Tab::Tasks => Some(app.tasks.to_text()),
+        Pane::Detail if app.shown_search().is_some() => {
+            app.shown_search().and_then(|search| Some(search.selected_match()?.piece.text.clone()))
+        }
         Pane::Detail if app.shown_tab() == Tab::Steps => {
             let steps = app.shown_steps();
             steps.get(app.selected_step(&steps)).map(|step| step.key.request_id.to_string())
@@ -302,7 +312,7 @@ fn copied_text(app: &App) -> Option<String> {
             let inline = output.and_then(|output| output.content.as_deref()).map(str::to_owned);
             inline.or_else(|| {
                 let node = app.selected_node()?;
-                Some(node.text.segments().map(|segment| segment.text.as_str()).collect::<String>())
+                Some(app.shown_text(node).segments().map(|segment| segment.text.as_str()).collect::<String>())
             })
         }
     };
@@ -322,6 +332,12 @@ pub(super) fn prompt_command(app: &mut App, asked: Command, out: &mut Vec<Effect
         }
         (Mode::Filter { .. }, Command::DeleteLeft) => drop(app.filter.pop()),
         (Mode::Filter { .. }, Command::DeleteToLineStart) => app.filter.clear(),
+        (Mode::Search { input }, Command::Open) => {
+            let text = std::mem::take(input);
+            searching::start(app, text, out);
+        }
+        (Mode::Search { input }, Command::DeleteLeft) => drop(input.pop()),
+        (Mode::Search { input }, Command::DeleteToLineStart) => input.clear(),
         (Mode::Palette { input, selected }, Command::DeleteLeft) => {
             input.pop();
             *selected = 0;
@@ -345,7 +361,7 @@ pub(super) fn prompt_command(app: &mut App, asked: Command, out: &mut Vec<Effect
                 None => {}
             }
         }
-        (Mode::Palette { .. }, Command::Leave) => app.mode = Mode::Browse,
+        (Mode::Search { .. } | Mode::Palette { .. }, Command::Leave) => app.mode = Mode::Browse,
         _ => {}
     }
 }

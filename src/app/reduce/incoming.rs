@@ -49,6 +49,7 @@ fn begin_anew(app: &mut App, why: &str) {
     app.run.begin_anew();
     app.active_node = None;
     app.tasks = TaskList::default();
+    (app.search, app.loaded) = (None, None);
     // What stands on disk has nothing to do with the history that was wrong: it was read, or is still to be looked up.
     let Reads { drafts_known, intents, .. } = std::mem::take(&mut app.reads);
     app.reads = Reads { drafts_known, intents, ..Reads::default() };
@@ -93,6 +94,9 @@ fn apply(app: &mut App, event: Event) {
     }
     if let Some(node) = event.body.node_id() {
         app.active_node = Some(node.clone());
+    }
+    if let Some(loaded) = &mut app.loaded {
+        loaded.take(&event);
     }
     app.run.apply(event);
 }

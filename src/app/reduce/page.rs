@@ -3,8 +3,10 @@
 //! Rule: what a page reads is asked for when it is opened and when the operator asks again; an answer for another page
 //! than the open one is dropped.
 
+use super::super::event_search::MatchedLine;
 use super::super::{App, Command, Effect, Mode, Page, PageContent};
-use super::{back_to_browse, rows_of, scrolled_row};
+use super::{back_to_browse, rows_of, scrolled_row, searching};
+use crate::api::event::ProtocolError;
 use crate::api::step::StepDetail;
 use crate::api::tool::{CallKey, StepKey};
 use crate::run::history::Entry;
@@ -13,6 +15,11 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
     // A page has a border and covers everything between the first line and the footer.
     let height = usize::from(app.size.1.saturating_sub(4));
     let total = app.measured.page;
+    match command {
+        Command::NextMatch => return searching::turn_page(app, 1, out),
+        Command::PreviousMatch => return searching::turn_page(app, -1, out),
+        _ => {}
+    }
     let Mode::Page(page) = &mut app.mode else { return };
     match command {
         Command::Leave => back_to_browse(app),
@@ -84,8 +91,21 @@ pub(super) fn step_read(app: &mut App, key: &StepKey, result: Result<Box<StepDet
     }
 }
 
-/// Opens the selected entry of the events tab. A rejected line is here already; an event is read from the server.
+/// Opens the selected entry of the events tab, or the selected match. A rejected line is here already; an event is read
+/// from the journal, else from the server.
 pub(super) fn open_event(app: &mut App, out: &mut Vec<Effect>) {
+    if let Some(search) = app.shown_search() {
+        let opened = search.selected_match().and_then(|found| match &found.line {
+            MatchedLine::Event { .. } => found.seq.map(|seq| PageContent::Event { seq, line: None }),
+            MatchedLine::Rejected(error) => Some(rejected(error)),
+        });
+        let Some(content) = opened else { return };
+        if let PageContent::Event { seq, .. } = &content {
+            out.push(Effect::ReadEvent { seq: *seq });
+        }
+        app.mode = Mode::Page(Page { content, scroll: 0 });
+        return;
+    }
     let entries = app.shown_entries();
     let at = app.detail.event.unwrap_or(entries.len().saturating_sub(1));
     let content = match entries.get(at) {
@@ -93,12 +113,14 @@ pub(super) fn open_event(app: &mut App, out: &mut Vec<Effect>) {
             out.push(Effect::ReadEvent { seq: event.seq });
             PageContent::Event { seq: event.seq, line: None }
         }
-        Some(Entry::Rejected(error)) => {
-            PageContent::Rejected { reason: error.to_string(), line: String::from_utf8_lossy(&error.line).into_owned() }
-        }
+        Some(Entry::Rejected(error)) => rejected(error),
         Some(Entry::Gap { .. }) | None => return,
     };
     app.mode = Mode::Page(Page { content, scroll: 0 });
+}
+
+fn rejected(error: &ProtocolError) -> PageContent {
+    PageContent::Rejected { reason: error.to_string(), line: String::from_utf8_lossy(&error.line).into_owned() }
 }
 
 pub(super) fn event_read(app: &mut App, seq: u64, result: Result<String, String>) {

@@ -14,6 +14,7 @@ pub(super) fn settle(app: &mut App, out: &mut Vec<Effect>) {
     orphans::settle(app, out);
     autosave(app, out);
     read(app, out);
+    out.extend(app.text_to_load().map(Effect::LoadText));
     intents::settle(app, out);
     announce(app, out);
     keep_selection(app);

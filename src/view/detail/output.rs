@@ -10,30 +10,47 @@ use super::super::cache::{Cache, What};
 use super::super::theme::{Role, Sign, Theme};
 use super::super::{format, json, nodes, text};
 use super::{Context, run, scheduler};
+use crate::app::{App, TextState};
 use crate::run::output::SegmentKind;
-use crate::run::{Node, Output};
+use crate::run::{Node, Output, StreamedText};
 
 pub(super) fn blocks<'a>(context: &Context<'_>, cache: &'a mut Cache) -> Vec<Block<'a>> {
-    let Some(node) = context.app.selected_node() else { return run::blocks(context, cache) };
+    let app = context.app;
+    let Some(node) = app.selected_node() else { return run::blocks(context, cache) };
     let mut blocks = vec![Block::Made(head(context, node))];
     // The output first: the stream's rows are borrowed from the cache until they are drawn.
     let output = node.output.as_ref().map(|output| {
-        let last = node.text.segments().filter(|segment| segment.kind == SegmentKind::Message).last();
+        let last = app.shown_text(node).segments().filter(|segment| segment.kind == SegmentKind::Message).last();
         shown_output(context, cache, "output", output, last.map(|segment| segment.text.as_str()))
     });
-    if node.text.dropped > 0 {
-        let dropped = format!("{} dropped above", format::bytes(node.text.dropped));
-        blocks.push(Block::Made(context.words(Role::Quiet, &dropped)));
+    let streamed = app.shown_text(node);
+    if let Some(words) = above(app, node, streamed) {
+        blocks.push(Block::Made(context.words(Role::Quiet, &words)));
     }
-    if !node.text.is_empty() {
+    if !streamed.is_empty() {
         blocks.push(Block::Made(vec![Line::default()]));
-        blocks.push(Block::Stream(cache.stream(&node.id, &node.text, context.columns, context.theme)));
+        blocks.push(Block::Stream(cache.stream(&node.id, streamed, context.columns, context.theme)));
     }
     blocks.extend(output.into_iter().flatten());
-    if node.text.is_empty() && node.output.is_none() && node.scheduler.is_none() {
+    if streamed.is_empty() && streamed.dropped == 0 && node.output.is_none() && node.scheduler.is_none() {
         blocks.push(Block::Made(context.words(Role::Quiet, "no output yet")));
     }
     blocks
+}
+
+/// What of a streamed text is not shown, and what is done about it; `None` where all of it is.
+fn above(app: &App, node: &Node, streamed: &StreamedText) -> Option<String> {
+    let above = Some(streamed.dropped).filter(|bytes| *bytes > 0).map(format::bytes)?;
+    let Some(loaded) = app.loaded.as_ref().filter(|loaded| loaded.node_id == node.id) else {
+        return Some(format!("{above} above, not in memory: go to the top to read it"));
+    };
+    Some(match &loaded.state {
+        TextState::Loading => format!("{above} above, loading"),
+        TextState::Failed(why) => format!("{above} above, not in memory and not read: {why}"),
+        TextState::Here if loaded.whole => format!("{above} above, not on disk"),
+        TextState::Here if loaded.has_more() => format!("{above} above: go to the top to read more"),
+        TextState::Here => format!("{above} above: / in Events finds it"),
+    })
 }
 
 /// An output: its size, then its text or its JSON, or where to read it. A text that was `streamed` stands above it
