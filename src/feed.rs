@@ -38,6 +38,7 @@ mod take_over;
 mod write_behind;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -130,6 +131,8 @@ struct Signals {
     taken_over: Notify,
     /// The feed has written everything and is gone.
     finished: CancellationToken,
+    /// Bytes of lines that were read.
+    bytes: AtomicU64,
 }
 
 /// Steers a feed; stops it when dropped.
@@ -148,6 +151,12 @@ impl FeedHandle {
     /// the next one is probed.
     pub fn probe_now(&self) {
         self.signals.probe.notify_one();
+    }
+
+    /// Bytes of the lines that were read so far, their ends included; of a file once it is read.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.signals.bytes.load(Ordering::Relaxed)
     }
 
     /// Stops the feed: nothing more is sent.

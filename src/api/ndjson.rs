@@ -4,7 +4,7 @@
 //! is whole again before anyone decodes it. Rule: how the bytes were chunked never changes the lines that come out,
 //! and an over-long line costs only itself.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// The longest line that is kept whole: 16 MiB. An inline output is at most 1 MB (`wire/README.md`, "Endpoints").
 pub const LINE_LIMIT: usize = 16 * 1024 * 1024;
@@ -93,7 +93,7 @@ impl LineSplitter {
         };
         let head = self.chunk.split_to(end);
         // The line feed itself.
-        let _ = self.chunk.split_to(1);
+        self.chunk.advance(1);
         Some(self.end_line(head))
     }
 
@@ -130,32 +130,25 @@ impl LineSplitter {
 
     /// Makes a line of what was carried and of `head`, the part before the line end.
     fn end_line(&mut self, head: Bytes) -> Line {
-        let whole = if self.carried.is_empty() && self.skipped.is_none() && head.len() <= self.limit + 1 {
+        let mut whole = if self.carried.is_empty() && self.skipped.is_none() && head.len() <= self.limit + 1 {
             head
         } else {
             self.carry(&head);
             self.carried.split().freeze()
         };
         let skipped = self.skipped.take();
-        let ended = skipped.is_none().then(|| without_carriage_return(whole.clone()));
-        match ended {
-            Some(line) if line.len() <= self.limit => {
-                self.stripped = line.len() < whole.len();
-                Line::Whole(line)
-            }
-            _ => Line::TooLong {
-                bytes: whole.len() as u64 + skipped.unwrap_or_default(),
-                prefix: whole.slice(..whole.len().min(PREFIX_KEPT).min(self.limit)),
-            },
+        let marked = whole.last() == Some(&b'\r');
+        let bare = whole.len() - usize::from(marked);
+        if skipped.is_none() && bare <= self.limit {
+            self.stripped = marked;
+            whole.truncate(bare);
+            return Line::Whole(whole);
+        }
+        Line::TooLong {
+            bytes: whole.len() as u64 + skipped.unwrap_or_default(),
+            prefix: whole.slice(..whole.len().min(PREFIX_KEPT).min(self.limit)),
         }
     }
-}
-
-fn without_carriage_return(mut line: Bytes) -> Bytes {
-    if line.last() == Some(&b'\r') {
-        line.truncate(line.len() - 1);
-    }
-    line
 }
 
 #[cfg(test)]

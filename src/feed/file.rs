@@ -151,6 +151,9 @@ impl<R: Read, G: FnMut(Vec<FeedItem>) -> bool> Reader<R, G> {
         if seq <= before {
             return Err(format!("event {seq} stands behind event {before}"));
         }
+        if seq == before + 1 {
+            return Ok(());
+        }
         match self.read.sequence.missing(seq) {
             Some((first, last)) if !marked => Err(format!("{} missing before it", events_named(first, last))),
             _ => Ok(()),

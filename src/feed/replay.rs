@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -106,23 +107,25 @@ impl Feed {
         let signals = Arc::new(Signals::default());
         let stop = signals.stop.clone();
         let finished = signals.finished.clone().drop_guard();
+        let told = Arc::clone(&signals);
         tokio::spawn(async move {
             let _finished = finished;
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                _ = replay(file, Outbox::new(tx)) => {}
+                _ = replay(file, Outbox::new(tx), &told) => {}
             }
         });
         FeedHandle { signals }
     }
 }
 
-async fn replay(source: ReplayFile, mut outbox: Outbox) -> Result<(), Closed> {
+async fn replay(source: ReplayFile, mut outbox: Outbox, signals: &Signals) -> Result<(), Closed> {
     outbox.link(LinkState::CatchingUp { applied: 0 }).await?;
     let ReplayFile { path, file, run_id } = source;
     let lines = Lines::new(file, 0, u64::MAX);
     let read = read_and_send(lines, Sequence::new(run_id, 0), Trust::Nothing, &mut outbox).await?;
+    signals.bytes.store(read.as_ref().map_or(0, |read| read.end), Ordering::Relaxed);
     let end = match read.map(|read| (read.stop, read.sequence.run_ended())) {
         Some((Stop::Unreadable(why), _)) => {
             let cause = format!("cannot read {}: {why}", path.display());

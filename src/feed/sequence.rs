@@ -134,7 +134,10 @@ impl Sequence {
 
     /// What was recorded since this was last asked: whole lines with their ends.
     pub fn take_record(&mut self) -> Vec<u8> {
-        self.record.as_mut().map(std::mem::take).unwrap_or_default()
+        let Some(record) = &mut self.record else { return Vec::new() };
+        // What comes next is likely to be as long.
+        let room = Vec::with_capacity(record.len());
+        std::mem::replace(record, room)
     }
 
     /// How many bytes there are to take.
@@ -209,7 +212,7 @@ impl Sequence {
             count_duplicate(out);
             return Effect::Nothing;
         }
-        if hold && !self.missing_before(seq).is_empty() {
+        if hold && !self.comes_next(seq) {
             self.held_bytes += line.len();
             // A copy where it is kept for itself: a slice would hold all that came with it.
             let kept = if far { Bytes::copy_from_slice(line) } else { line.clone() };
@@ -217,7 +220,7 @@ impl Sequence {
             let full = self.held.len() >= HELD_EVENTS || self.held_bytes >= HELD_BYTES;
             return if full { self.settle(out) } else { Effect::Nothing };
         }
-        self.place((event, line.clone()), out)
+        self.place(event, line.clone(), out)
     }
 
     fn reject(&mut self, error: ProtocolError, out: &mut Vec<FeedItem>) {
@@ -230,12 +233,12 @@ impl Sequence {
     /// Nothing more comes before the events that are held: gives them out, or says that a gap is to be read again.
     pub fn settle(&mut self, out: &mut Vec<FeedItem>) -> Effect {
         let mut effect = Effect::Nothing;
-        while let Some((seq, event)) = self.held.pop_first() {
+        while let Some((seq, (event, line))) = self.held.pop_first() {
             if self.is_far(seq) && self.held.range(seq..=seq.saturating_add(FAR)).next().is_none() {
-                self.disbelieve(event, out);
+                self.disbelieve(&event, line, out);
                 continue;
             }
-            effect = self.place(event, out);
+            effect = self.place(event, line, out);
             if matches!(effect, Effect::Reread { .. }) {
                 break;
             }
@@ -251,7 +254,7 @@ impl Sequence {
     }
 
     /// Gives an event out, with those held that it leads to, unless a gap before it is to be read again first.
-    fn place(&mut self, (event, line): (Event, Bytes), out: &mut Vec<FeedItem>) -> Effect {
+    fn place(&mut self, event: Event, line: Bytes, out: &mut Vec<FeedItem>) -> Effect {
         let seq = event.seq;
         while let Some((first, last)) = Self::extent(&self.missing_before(seq)) {
             let seen = self.gap.unwrap_or(Gap { last, attempts: 0 });
@@ -262,7 +265,7 @@ impl Sequence {
             }
             if self.is_far(seq) && self.held.range(seq..=seq.saturating_add(FAR)).next().is_none() {
                 self.gap = None;
-                return self.disbelieve((event, line), out);
+                return self.disbelieve(&event, line, out);
             }
             let permanent = self.missing_before(gap.last + 1);
             out.extend(permanent.iter().map(|(first, last)| FeedItem::Gap { first: *first, last: *last }));
@@ -270,7 +273,7 @@ impl Sequence {
             self.advance(gap.last);
             self.behind_gap = true;
         }
-        self.give((event, line), out);
+        self.give(event, line, out);
         self.release(out);
         Effect::New
     }
@@ -280,12 +283,12 @@ impl Sequence {
     }
 
     /// Takes an event that stands alone far ahead as a line that only claims its seq.
-    fn disbelieve(&mut self, (event, line): (Event, Bytes), out: &mut Vec<FeedItem>) -> Effect {
+    fn disbelieve(&mut self, event: &Event, line: Bytes, out: &mut Vec<FeedItem>) -> Effect {
         let problem = Problem::FarAhead(event.seq - self.last);
         self.rejected(ProtocolError { problem, seq: Some(event.seq), line, line_number: None }, out)
     }
 
-    fn give(&mut self, (event, line): (Event, Bytes), out: &mut Vec<FeedItem>) {
+    fn give(&mut self, event: Event, line: Bytes, out: &mut Vec<FeedItem>) {
         self.advance(event.seq);
         self.given += 1;
         self.run_ended |= event.body.ends_run();
@@ -301,11 +304,11 @@ impl Sequence {
     /// Gives out the held events that nothing is missing before any more.
     fn release(&mut self, out: &mut Vec<FeedItem>) {
         while let Some(seq) = self.held.first_key_value().map(|(seq, _)| *seq) {
-            if !self.missing_before(seq).is_empty() {
+            if !self.comes_next(seq) {
                 return;
             }
-            if let Some(event) = self.held.remove(&seq) {
-                self.give(event, out);
+            if let Some((event, line)) = self.held.remove(&seq) {
+                self.give(event, line, out);
             }
         }
         self.held_bytes = 0;
@@ -357,13 +360,23 @@ impl Sequence {
         self.last = seq;
         self.last_line = Bytes::new();
         self.gap = None;
-        self.claims = self.claims.split_off(&seq.saturating_add(1));
+        if !self.claims.is_empty() {
+            self.claims = self.claims.split_off(&seq.saturating_add(1));
+        }
+    }
+
+    /// Whether nothing is missing before `seq`. Nearly always it is simply the next one.
+    fn comes_next(&self, seq: u64) -> bool {
+        seq == self.last.saturating_add(1) || self.missing_before(seq).is_empty()
     }
 
     /// The ranges between `last` and `seq` that no rejected line claims.
     fn missing_before(&self, seq: u64) -> Vec<(u64, u64)> {
         let mut missing = Vec::new();
         let mut next = self.last.saturating_add(1);
+        if next == seq {
+            return missing;
+        }
         for claim in self.claims.range(next..seq).copied().chain([seq]) {
             if next < claim {
                 missing.push((next, claim - 1));

@@ -8,6 +8,7 @@
 //! is in the sequence and the outbox by then, or was not taken.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -50,6 +51,8 @@ pub(super) struct Reading {
     pub(super) phase: Phase,
     /// Events applied on this connection, for `CatchingUp`.
     pub(super) applied: u64,
+    /// When what is being taken was found.
+    now: Instant,
     /// When an event came last, or the stream was opened.
     pub(super) event_at: Instant,
     /// After so many idle timeouts without an event the stream is probed although it is alive.
@@ -75,6 +78,7 @@ impl Reading {
         Self {
             phase,
             applied,
+            now: Instant::now(),
             event_at: Instant::now(),
             look_after: ONLY_ALIVE,
             furthest: (0, Instant::now()),
@@ -308,8 +312,11 @@ impl<S: Source> Follower<S> {
         reading: &mut Reading,
     ) -> Result<(), End> {
         let mut next = Some(first);
+        // One look at the clock for all of them: they are there already.
+        reading.now = Instant::now();
         while let Some(item) = next.take() {
             if let Err(end) = self.take(item, reading) {
+                self.count();
                 self.outbox.flush().await?;
                 return Err(end);
             }
@@ -317,6 +324,7 @@ impl<S: Source> Follower<S> {
                 next = stream.next().now_or_never().flatten();
             }
         }
+        self.count();
         reading.alive();
         match reading.phase {
             _ if reading.doubted => self.outbox.flush().await?,
@@ -325,6 +333,11 @@ impl<S: Source> Follower<S> {
         }
         self.record().await;
         Ok(())
+    }
+
+    /// Adds what was taken to what the handle tells.
+    fn count(&mut self) {
+        self.signals.bytes.fetch_add(self.outbox.take_counted(), Ordering::Relaxed);
     }
 
     /// Takes one item into the order, an unproved journal's before it.
@@ -342,7 +355,7 @@ impl<S: Source> Follower<S> {
             Ok(StreamItem::Event { event, line }) => {
                 if event.seq > reading.furthest.0 && event.seq <= self.sequence.last() {
                     // A server that begins with what is known comes to what is new.
-                    reading.furthest = (event.seq, Instant::now());
+                    reading.furthest = (event.seq, reading.now);
                 }
                 self.sequence.event(event, &line, hold, self.outbox.batch(line.len()))
             }
@@ -378,7 +391,7 @@ impl<S: Source> Follower<S> {
         let given = self.sequence.take_given();
         if given > 0 {
             reading.applied += given;
-            (reading.event_at, reading.look_after) = (Instant::now(), ONLY_ALIVE);
+            (reading.event_at, reading.look_after) = (reading.now, ONLY_ALIVE);
             self.run_ended |= self.sequence.run_ended();
             self.backoff.reset();
             self.endless = 0;
@@ -400,6 +413,7 @@ impl<S: Source> Follower<S> {
 
     /// Nothing more comes in this history: gives out what was held beyond a gap, and sends everything.
     async fn settle(&mut self, reading: &mut Reading) -> Result<(), End> {
+        reading.now = Instant::now();
         let effect = self.sequence.settle(self.outbox.batch(0));
         let heeded = self.heed(effect, reading);
         self.outbox.flush().await?;

@@ -15,6 +15,7 @@ use futures_util::stream::{self, Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::outbox::ITEMS;
 use super::source::Source;
 use super::*;
 use crate::api::client::{EventsQuery, Reply, StreamItem};
@@ -621,11 +622,11 @@ async fn a_rejected_line_is_given_out_in_its_place_and_the_stream_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_receiver_and_an_impatient_operator_lose_nothing() {
-    let long: Vec<Piece> = (1..=2000).map(Ev).collect();
+    let long: Vec<Piece> = (1..=4000).map(Ev).collect();
     let mut trial = Trial::with_room(1, vec![], vec![Ok(long.clone()), Ok(long.clone()), Ok(long.clone()), Ok(long)]);
     let mut seqs = Vec::new();
     let mut updates = 0;
-    while seqs.len() < 2000 {
+    while seqs.len() < 4000 {
         updates += 1;
         assert!(updates < 5000, "only {} events came", seqs.len());
         if [5, 7, 9].contains(&updates) {
@@ -633,14 +634,14 @@ async fn a_slow_receiver_and_an_impatient_operator_lose_nothing() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         if let FeedUpdate::Items(items) = trial.next().await {
-            assert!(items.len() <= 257, "a batch of {}", items.len());
+            assert!(items.len() <= ITEMS + 1, "a batch of {}", items.len());
             seqs.extend(items.into_iter().filter_map(|item| match item {
                 FeedItem::Event(event) => Some(event.seq),
                 _ => None,
             }));
         }
     }
-    assert_eq!(seqs, (1..=2000).collect::<Vec<u64>>());
+    assert_eq!(seqs, (1..=4000).collect::<Vec<u64>>());
 }
 
 #[tokio::test(start_paused = true)]

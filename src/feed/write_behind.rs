@@ -19,8 +19,8 @@ const WAITING: usize = 16;
 /// A disk that takes longer for one write hangs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// So many bytes are put together for one write.
-const TOGETHER: usize = 1024 * 1024;
+/// So many bytes are put together for one write: more would only be copied once more.
+const TOGETHER: usize = 256 * 1024;
 
 /// The way to the task.
 #[derive(Debug)]

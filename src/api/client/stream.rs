@@ -4,6 +4,8 @@
 //! a line that breaks the protocol is one item, and never costs the next line.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -36,19 +38,24 @@ pub enum StreamItem {
 }
 
 /// Ends a stream from elsewhere. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct CancelHandle(CancellationToken);
+#[derive(Debug, Clone, Default)]
+pub struct CancelHandle {
+    token: CancellationToken,
+    /// The same as a flag, which is looked at with every line; a token takes a lock.
+    canceled: Arc<AtomicBool>,
+}
 
 impl CancelHandle {
     /// Ends the stream: a read that is waiting returns at once, and the connection is closed.
     pub fn cancel(&self) {
-        self.0.cancel();
+        self.canceled.store(true, Ordering::Release);
+        self.token.cancel();
     }
 
     /// Whether the stream was canceled or dropped.
     #[must_use]
     pub fn is_canceled(&self) -> bool {
-        self.0.is_cancelled()
+        self.canceled.load(Ordering::Acquire)
     }
 }
 
@@ -60,7 +67,7 @@ pub struct EventStream {
     body: Option<Body>,
     splitter: LineSplitter,
     decoder: Decoder,
-    canceled: CancellationToken,
+    handle: CancelHandle,
     cancellation: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Whether the last chunk has completed a line.
     completed: bool,
@@ -81,15 +88,15 @@ impl std::fmt::Debug for EventStream {
 
 impl EventStream {
     pub(super) fn new(response: Response, host: String) -> Self {
-        let canceled = CancellationToken::new();
+        let handle = CancelHandle::default();
         Self {
             request_id: answer::request_id(response.headers()),
             date: answer::date(response.headers()),
             body: Some(Box::pin(response.bytes_stream())),
             splitter: LineSplitter::default(),
             decoder: Decoder::default(),
-            cancellation: Box::pin(canceled.clone().cancelled_owned()),
-            canceled,
+            cancellation: Box::pin(handle.token.clone().cancelled_owned()),
+            handle,
             completed: true,
             host,
         }
@@ -109,14 +116,14 @@ impl EventStream {
 
     /// Ends the stream: the next read gives `None`, and the connection is closed.
     pub fn cancel(&mut self) {
-        self.canceled.cancel();
+        self.handle.cancel();
         self.body = None;
     }
 
     /// A handle that can cancel it from another task, while a read is waiting too.
     #[must_use]
     pub fn cancel_handle(&self) -> CancelHandle {
-        CancelHandle(self.canceled.clone())
+        self.handle.clone()
     }
 
     fn broken(&mut self, error: TransportError) -> Poll<Option<Result<StreamItem, StreamError>>> {
@@ -163,7 +170,7 @@ impl Stream for EventStream {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
-            if this.canceled.is_cancelled() {
+            if this.handle.is_canceled() {
                 this.body = None;
                 return Poll::Ready(None);
             }
@@ -194,6 +201,6 @@ impl Stream for EventStream {
 
 impl Drop for EventStream {
     fn drop(&mut self) {
-        self.canceled.cancel();
+        self.handle.cancel();
     }
 }

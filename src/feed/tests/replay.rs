@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::feed::file::Trust;
-use crate::feed::outbox::Outbox;
+use crate::feed::outbox::{ITEMS, Outbox};
 use crate::feed::replay::send_within;
 use crate::feed::sequence::Sequence;
 use crate::store::journal::Lines;
@@ -88,7 +88,7 @@ async fn a_long_file_comes_in_bounded_batches_and_in_order() {
         .iter()
         .filter(|word| word.starts_with(|first: char| first.is_ascii_digit()))
         .flat_map(|word| {
-            assert!(word.split(' ').count() <= 256);
+            assert!(word.split(' ').count() <= ITEMS);
             word.split(' ').map(|seq| seq.parse().unwrap())
         })
         .collect();
