@@ -21,6 +21,7 @@
 //! | `journal_format` | how lines stand in a journal; pure |
 //! | `write_behind` | the task that writes |
 //! | `take_over` | becoming the one who writes |
+//! | [`recorder`] | a journal written beside the one that stands there |
 
 mod backoff;
 mod file;
@@ -29,6 +30,7 @@ mod journal;
 mod journal_format;
 mod outbox;
 mod probe;
+pub mod recorder;
 pub mod replay;
 pub mod sequence;
 mod session;
@@ -53,6 +55,7 @@ use crate::api::ids::RunId;
 use crate::api::run::RunSnapshot;
 use crate::store::journal::Journal;
 use follow::Follower;
+pub use recorder::Recorder;
 pub use replay::{ReplayError, ReplayFile};
 use source::Server;
 
@@ -101,6 +104,21 @@ impl Feed {
         let signals = Arc::new(Signals::default());
         let follower = Follower::new(Server::new(clients, run_id), run_id, config, tx, Arc::clone(&signals));
         tokio::spawn(follower.run());
+        FeedHandle { signals }
+    }
+
+    /// As [`Feed::spawn`], and writes what is given out to `recorder`, which has it back when the channel is closed.
+    #[must_use = "dropping the handle stops the feed"]
+    pub fn spawn_recorded(
+        clients: ClientSource,
+        run_id: RunId,
+        config: FeedConfig,
+        recorder: &Recorder,
+        tx: mpsc::Sender<FeedUpdate>,
+    ) -> FeedHandle {
+        let signals = Arc::new(Signals::default());
+        let follower = Follower::new(Server::new(clients, run_id), run_id, config, tx, Arc::clone(&signals));
+        tokio::spawn(follower.with_recorder(recorder).run());
         FeedHandle { signals }
     }
 

@@ -1,8 +1,9 @@
 //! `relay-console check`: a run's whole stream, read, folded, and held against the server's snapshot; or a file of it.
 //!
 //! Owns what is read in which order and what the outcome is worth. The events come from the feed, as everywhere. Rules:
-//! nothing is taken from a journal of ours unless it is the file that is named, and nothing is written; a snapshot is
-//! held only against a fold of the same moment; the report stands on standard output whatever it finds.
+//! nothing is taken from a journal of ours unless it is the file that is named; a snapshot is held only against a fold of
+//! the same moment; the report stands on standard output whatever it finds. What was read of a run whose every event came
+//! is kept as its journal; neither the report nor the exit code depends on the disk.
 
 mod file;
 mod reading;
@@ -23,12 +24,17 @@ use crate::api::run::RunSnapshot;
 use crate::cli::arguments::ServerArguments;
 use crate::cli::context::Context;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::report;
 use crate::cli::remote::Remote;
 use crate::cli::runtime::block_on;
 use crate::cli::spec::file::STANDARD_INPUT;
 use crate::cli::stream;
+use crate::feed::Recorder;
 use crate::run::Agreement;
 use crate::run::agreement::{agrees, compare};
+use crate::settings::{self, Flags};
+use crate::store::StateDir;
+use crate::store::journal::Journal;
 use file::File;
 use reading::{Met, Reading};
 use report::Report;
@@ -42,13 +48,17 @@ const REST: Duration = Duration::from_millis(500);
 /// `check`
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(after_help = "\
-It reads from the first event on, also where a journal of the run is on this disk, and writes none. Gaps are read again, \
-duplicates dropped. Then it compares the status, the nodes that the server's snapshot lists, and the token totals; a run \
-that moves meanwhile is read again, three times at most. What is both the id of a run and the name of a file is taken \
-for a run: write ./NAME for the file. With a file there is no server, so no credentials and no snapshot.
+It reads from the first event on, also where a journal of the run is on this disk. Gaps are read again, duplicates \
+dropped. Where every event of a run came, what was read is kept as the run's journal on this disk, in the place of an \
+older one, so that the console starts from it; an interrupted check changes nothing there, nor does one while a console \
+writes. What the disk does never changes the verdict. --no-journal leaves the disk out.
+
+Then it compares the status, the nodes that the server's snapshot lists, and the token totals; a run that moves \
+meanwhile is read again, three times at most. What is both the id of a run and the name of a file is taken for a run: \
+write ./NAME for the file. With a file there is no server, so no credentials and no snapshot, and nothing is kept.
 
 --json prints events (those applied), last_seq, gaps, duplicates, unknown, rejected, reconnects, status, input_tokens, \
-output_tokens, snapshot (agrees, differs or absent), seconds, events_per_second.
+output_tokens, snapshot (agrees, differs or absent), bytes (of the lines that were read), seconds, events_per_second.
 
 Exit codes: 0 every event was read and nothing differs; 8 an event is missing or cannot be read, the snapshot differs, \
 or there is no event stream; 2 wrong usage or no such file; 4 not authorised; 5 no such run; 7 not reachable (tried 3 \
@@ -64,6 +74,9 @@ pub struct CheckArguments {
     /// Print the figures as one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Keep nothing of what is read on this disk
+    #[arg(long)]
+    pub no_journal: bool,
     /// Which server, and as whom.
     #[command(flatten)]
     pub server: ServerArguments,
@@ -102,8 +115,13 @@ pub fn run(arguments: &CheckArguments, verbosity: u8) -> Result<Exit, Failure> {
     let resumed = Notify::new();
     match &arguments.target {
         Target::Run(run_id) => {
-            let remote = Remote::open(&arguments.server, verbosity)?;
-            let work = async { told(check_run(&remote, *run_id).await?, arguments.json) };
+            let flags = Flags { no_journal: arguments.no_journal, ..arguments.server.flags() };
+            let context = Context::new(flags, verbosity)?;
+            let remote = Remote::of(&context)?;
+            let work = async {
+                let recorder = recorder(&context, &remote.client, *run_id).await;
+                told(check_run(&remote, *run_id, recorder).await?, arguments.json)
+            };
             block_on(stream::until_interrupted(work, &resumed))
         }
         Target::File(path) => {
@@ -137,8 +155,34 @@ async fn check_file(path: &Path) -> Result<Found, Failure> {
     Ok(Found { report: Report::new(named.name, reading, Agreement::Absent), failure: None })
 }
 
-async fn check_run(remote: &Remote, run_id: RunId) -> Result<Found, Failure> {
+/// Who keeps what is read, unless the settings, a console that writes, or the disk forbid it.
+async fn recorder(context: &Context, client: &Client, run_id: RunId) -> Option<Recorder> {
+    let Context { directories, environment, files, flags, .. } = context;
+    if !settings::preferences(flags, environment, files).is_ok_and(|preferences| preferences.journal) {
+        return None;
+    }
+    let (state_home, base_url) = (directories.state_home.clone(), client.base_url().as_str().to_owned());
+    let place = move || StateDir::open(&state_home, &base_url, run_id).map(|state| Journal::of(&state));
+    match Recorder::open(place).await {
+        Ok(Some(recorder)) => Some(recorder),
+        Ok(None) => {
+            tracing::info!("another console writes the journal of this run: nothing of this check is kept");
+            None
+        }
+        Err(why) => {
+            not_kept(&why);
+            None
+        }
+    }
+}
+
+fn not_kept(why: &str) {
+    report(&format!("what is read is not kept as the run's journal: {}", stream::gist(why)));
+}
+
+async fn check_run(remote: &Remote, run_id: RunId, recorder: Option<Recorder>) -> Result<Found, Failure> {
     let mut reading = Reading::new(run_id);
+    reading.recorder = recorder;
     reading.server(&remote.client, None).await?;
     let compared = compare_with_server(&remote.client, run_id, &mut reading).await;
     let (agreement, failure) = match compared {
@@ -149,7 +193,14 @@ async fn check_run(remote: &Remote, run_id: RunId) -> Result<Found, Failure> {
             (Agreement::Absent, Some(failure))
         }
     };
-    Ok(Found { report: Report::new(remote.label.clone(), reading, agreement), failure })
+    let recorder = reading.recorder.take();
+    let report = Report::new(remote.label.clone(), reading, agreement);
+    if let Some(recorder) = recorder.filter(|_| report.is_whole())
+        && let Err(why) = recorder.keep().await
+    {
+        not_kept(&why);
+    }
+    Ok(Found { report, failure })
 }
 
 /// What may keep a comparison from an end.

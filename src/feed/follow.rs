@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::backoff::Backoff;
 use super::journal::Journal;
 use super::outbox::{Closed, Outbox};
+use super::recorder::Recorder;
 use super::sequence::Sequence;
 use super::source::Source;
 use super::{FeedConfig, FeedUpdate, LinkState, Signals};
@@ -113,6 +114,11 @@ impl<S: Source> Follower<S> {
             left: config.limit,
             journal: None,
         }
+    }
+
+    /// The same, which writes for `recorder`.
+    pub(super) fn with_recorder(self, recorder: &Recorder) -> Self {
+        Self { journal: Some(Journal::recorded(recorder)), ..self }
     }
 
     /// The same, which keeps the run's journal at `place` and begins with what stands there.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::file::{FileRead, Stop, Trust};
 use super::follow::{End, Follower};
 use super::outbox::Closed;
+use super::recorder::Recorder;
 use super::replay::read_and_send;
 use super::sequence::{REREADS, Sequence};
 use super::source::Source;
@@ -34,11 +35,18 @@ pub(super) struct Journal {
     pub(super) write_behind: Option<WriteBehind>,
     /// Looks whether the console that writes is gone.
     pub(super) watch: Option<Watch>,
+    /// Whose the writer is, where it is written for somebody else: nothing is read then.
+    recorder: Option<Recorder>,
 }
 
 impl Journal {
     pub(super) fn new(place: store::journal::Journal) -> Self {
-        Self { place, tail: None, write_behind: None, watch: None }
+        Self { place, tail: None, write_behind: None, watch: None, recorder: None }
+    }
+
+    /// What is given out is written for `recorder`.
+    pub(super) fn recorded(recorder: &Recorder) -> Self {
+        Self { recorder: Some(recorder.clone()), ..Self::new(recorder.place().clone()) }
     }
 }
 
@@ -99,6 +107,14 @@ impl<S: Source> Follower<S> {
     /// Reads the journal and gives out what it holds, before anything is asked of the server.
     pub(super) async fn open_journal(&mut self) -> Result<(), Closed> {
         let Some(journal) = &self.journal else { return Ok(()) };
+        if let Some(recorder) = &journal.recorder {
+            let writer = recorder.take();
+            self.sequence.record_after(Some(self.sequence.last()));
+            if let Some(writer) = writer {
+                self.write_with(writer);
+            }
+            return Ok(());
+        }
         let place = journal.place.clone();
         let run_id = self.sequence.run_id();
         let looked = place.clone();
@@ -195,8 +211,11 @@ impl<S: Source> Follower<S> {
     /// Writes what is still to be written.
     pub(super) async fn close_journal(&mut self) {
         self.record().await;
-        if let Some(write_behind) = self.journal.as_mut().and_then(|journal| journal.write_behind.take()) {
-            write_behind.finish().await;
+        let Some(journal) = &mut self.journal else { return };
+        let Some(write_behind) = journal.write_behind.take() else { return };
+        let writer = write_behind.finish().await;
+        if let (Some(recorder), Some(writer)) = (&journal.recorder, writer) {
+            recorder.give_back(writer);
         }
     }
 
@@ -251,6 +270,8 @@ impl<S: Source> Follower<S> {
         self.run_ended = false;
         self.endless = 0;
         self.outbox.discard();
+        // What was written for somebody else is of no more use.
+        self.journal.take_if(|journal| journal.recorder.is_some());
         let Some(journal) = &mut self.journal else {
             return self.outbox.send(FeedUpdate::Restarted { why }).await;
         };

@@ -49,6 +49,9 @@ pub const FILE_NAME: &str = "events.ndjson";
 /// The name of the file that says who writes.
 pub const LOCK_NAME: &str = "events.lock";
 
+/// The name of a file that is to take the journal's place once it is whole.
+pub(crate) const BESIDE_NAME: &str = ".new-events.ndjson";
+
 /// What the name of a journal begins with that was set aside.
 pub const SET_ASIDE_PREFIX: &str = "events-set-aside-";
 
@@ -110,7 +113,27 @@ impl Journal {
     /// When the file cannot be written.
     pub fn writer(&self, lock: Lock, end: u64) -> Result<Writer, StoreError> {
         let path = self.path();
+        // Left by one who was killed.
+        let _ = fs::remove_file(self.dir.join(BESIDE_NAME));
         Writer::open(&path, lock, end).map_err(StoreError::io("write", &path))
+    }
+
+    /// Writes a journal beside the one that stands there, which stays as it is until [`Self::put_in_place`].
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn writer_beside(&self, lock: Lock) -> Result<Writer, StoreError> {
+        let path = self.dir.join(BESIDE_NAME);
+        Writer::open_beside(&path, lock).map_err(StoreError::io("write", &path))
+    }
+
+    /// Puts what was written beside into the journal's place. Who has the old one open reads it to its end.
+    ///
+    /// # Errors
+    /// When it cannot be renamed; the old one stays then.
+    pub fn put_in_place(&self, writer: Writer) -> Result<Lock, StoreError> {
+        let path = self.path();
+        writer.put_at(&path).map_err(StoreError::io("replace", &path))
     }
 
     /// Renames what stands in the journal's place, and keeps the newest few of such files. Returns its new place; `None`

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use relay_console::simulator::Scenario;
 use serde_json::{Value, json};
 
 use crate::program::{Program, text};
+#[cfg(unix)]
+use crate::pty::session::Session;
 use crate::raw_server::{self, Act, Request, answer};
 use crate::stream_bench::{Bench, Ended, RUN, after, ended, event, holding, lines, open, snapshot, started};
 
 /// The fields of `--json`, as the design has them.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "events",
     "last_seq",
     "gaps",
@@ -25,6 +29,7 @@ const FIELDS: [&str; 13] = [
     "input_tokens",
     "output_tokens",
     "snapshot",
+    "bytes",
     "seconds",
     "events_per_second",
 ];
@@ -39,8 +44,16 @@ fn figures(text: &str) -> Value {
 
 /// Runs `check --json` and gives its exit code and the figures, of which `wanted` are held against what is expected.
 fn check(bench: &Bench, code: i32, wanted: &Value) -> Ended {
-    let ended = bench.run("check", &["--json"]);
+    check_with(bench, &[], code, wanted)
+}
+
+/// The same with more options. Without figures that are expected there must be none.
+fn check_with(bench: &Bench, options: &[&str], code: i32, wanted: &Value) -> Ended {
+    let ended = bench.run("check", &[&["--json"], options].concat());
     assert_eq!(ended.code, Some(code), "{}{}", ended.text(), ended.stderr);
+    if wanted.is_null() {
+        return ended;
+    }
     let figures = figures(&ended.text());
     for (name, value) in wanted.as_object().unwrap() {
         assert_eq!(&figures[name], value, "{name} of {figures}: {}", ended.stderr);
@@ -73,14 +86,111 @@ fn every_scenario_of_the_simulator_agrees_with_its_snapshot_also_while_it_moves(
 }
 
 #[test]
-fn a_run_is_read_from_its_first_event_without_waiting_and_nothing_is_written() {
-    let bench = holding(vec![started(1), succeeded(2), ended(3, "completed")], "succeeded");
-    check(&bench, 0, &json!({"events": 3, "last_seq": 3, "status": "succeeded", "snapshot": "agrees"}));
+fn a_run_is_read_from_its_first_event_without_waiting_and_nothing_is_written_where_no_journal_is_wanted() {
+    let events = vec![started(1), succeeded(2), ended(3, "completed")];
+    let bytes = whole(&events).len();
+    let bench = holding(events, "succeeded");
+    let wanted = json!({"events": 3, "last_seq": 3, "status": "succeeded", "snapshot": "agrees", "bytes": bytes});
+    check_with(&bench, &["--no-journal"], 0, &wanted);
     let requests = bench.requests();
     assert!(requests.iter().any(|line| line.contains("/events") && !line.contains("after_seq=3")), "{requests:?}");
     assert!(requests.iter().filter(|line| line.contains("/events")).all(|line| line.contains("wait=false")));
     let written: Vec<_> = walk(bench.program.home.path()).into_iter().filter(|name| name.contains("events")).collect();
     assert_eq!(written, Vec::<String>::new());
+}
+
+/// Lines with their ends.
+fn whole(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
+}
+
+/// The file of this name in the run's directory, or where it would stand.
+fn in_run_dir(bench: &Bench, name: &str) -> PathBuf {
+    let program = bench.program.home.path().join(".local/state/relay-console");
+    let servers = std::fs::read_dir(program).unwrap().map(|entry| entry.unwrap().path());
+    let mut runs = servers.map(|server| server.join(RUN)).filter(|run| run.is_dir());
+    runs.next().unwrap().join(name)
+}
+
+/// What stands in the run's journal.
+fn journal(bench: &Bench) -> Option<String> {
+    std::fs::read_to_string(in_run_dir(bench, "events.ndjson")).ok()
+}
+
+#[test]
+fn what_a_check_has_read_is_the_journal_that_a_console_starts_from() {
+    let events = vec![started(1), succeeded(2), ended(3, "completed")];
+    let bench = holding(events.clone(), "succeeded");
+    for _ in 0..2 {
+        let ended = check(&bench, 0, &json!({"events": 3}));
+        assert_eq!(ended.stderr, "");
+        assert_eq!(journal(&bench), Some(whole(&events)));
+    }
+    let asked: Vec<String> = bench.requests().into_iter().filter(|line| line.contains("/events")).collect();
+    assert!(!asked.is_empty() && asked.iter().all(|line| line.contains("include_output=true")), "{asked:?}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let journal = in_run_dir(&bench, "events.ndjson");
+        assert_eq!((mode(&journal), mode(journal.parent().unwrap())), (0o600, 0o700));
+        let before = bench.requests().len();
+        let environment = bench.environment();
+        let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let mut console = Session::start_with(&[RUN], bench.program.home.path(), (120, 36), &environment);
+        console.wait_for("succeeded");
+        // The journal's last event is asked for again, and nothing before it.
+        let asked = |seen: &[Request]| seen[before..].iter().find(|request| is_events(request)).map(after);
+        bench.until("the console asks for events", |seen| asked(seen).is_some());
+        bench.until("it goes on behind the journal", |seen| asked(seen) == Some(2));
+        console.send("q");
+        assert_eq!(console.wait_for_end().0, 0);
+    }
+}
+
+#[test]
+fn a_check_that_lacks_an_event_or_breaks_off_leaves_the_journal_alone() {
+    let good = vec![started(1), succeeded(2), ended(3, "completed")];
+    let checks = Arc::new(AtomicU64::new(0));
+    let (answered, now) = (good.clone(), Arc::clone(&checks));
+    let bench = Bench::raw(move |request, _| match (now.load(Ordering::Relaxed), is_events(request)) {
+        (_, false) => snapshot("succeeded"),
+        (0, true) => lines(&answered),
+        // Event 2 is missing whenever it is asked for.
+        (1, true) if after(request) == 0 => lines(&[answered[0].clone(), answered[2].clone()]),
+        (1, true) => lines(&answered[2..]),
+        (_, true) => answer(503, &[], ""),
+    });
+    check(&bench, 0, &json!({"events": 3}));
+    for code in [8, 7] {
+        checks.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(bench.run("check", &[]).code, Some(code));
+        assert_eq!(journal(&bench), Some(whole(&good)));
+    }
+    let ended = check_with(&bench, &["--no-journal"], 7, &Value::Null);
+    assert_eq!(ended.text(), "");
+}
+
+#[test]
+fn while_a_console_writes_the_journal_a_check_writes_none() {
+    let bench = holding(vec![started(1), ended(2, "completed")], "succeeded");
+    check(&bench, 0, &json!({"events": 2}));
+    std::fs::write(in_run_dir(&bench, "events.ndjson"), "the console's own").unwrap();
+    let lock = std::fs::File::options().write(true).open(in_run_dir(&bench, "events.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let ended = check(&bench, 0, &json!({"events": 2, "snapshot": "agrees"}));
+    assert_eq!((ended.stderr.as_str(), journal(&bench).as_deref()), ("", Some("the console's own")));
+}
+
+#[test]
+fn what_the_disk_refuses_is_one_line_and_changes_no_verdict() {
+    let bench = holding(vec![started(1), ended(2, "completed")], "succeeded");
+    check(&bench, 0, &json!({"events": 2}));
+    let before = journal(&bench);
+    std::fs::create_dir(in_run_dir(&bench, ".new-events.ndjson")).unwrap();
+    let ended = check(&bench, 0, &json!({"events": 2, "snapshot": "agrees"}));
+    assert!(ended.stderr.contains("is not kept") && ended.stderr.lines().count() == 1, "{}", ended.stderr);
+    assert_eq!(journal(&bench), before);
 }
 
 fn walk(dir: &std::path::Path) -> Vec<String> {
@@ -132,7 +242,7 @@ fn what_is_odd_and_costs_no_event_is_counted_and_listed_and_exits_with_0() {
     check(&bench, 0, &wanted);
     let mut settings = crate::snapshots();
     settings.add_filter(r"\(127\.0\.0\.1[^)]*\)", "(HOST)");
-    settings.add_filter(r"[\d.]+ s, [\d,]+ events/s", "(time) s, (rate) events/s");
+    settings.add_filter(r"[\d.]+ s for ([^,]+), [\d,]+ events/s", "(time) s for $1, (rate) events/s");
     let shown = bench.run("check", &[]);
     assert!(!shown.text().chars().any(|c| c.is_control() && c != '\n'), "{:?}", shown.text());
     settings.bind(|| insta::assert_snapshot!("check_odd", shown.text()));
@@ -285,9 +395,12 @@ fn a_file_that_events_has_printed_is_checked_without_a_server_or_credentials() {
         let (code, shown, error) = run_in_home(&program, &["check", "--json", "events"], None);
         assert_eq!((code, error.as_str()), (0, ""), "{shown}");
         let (of_file, of_run) = (figures(&shown), figures(&bench.run("check", &["--json"]).text()));
-        for field in FIELDS.iter().filter(|field| !["snapshot", "seconds", "events_per_second"].contains(field)) {
+        for field in
+            FIELDS.iter().filter(|field| !["snapshot", "bytes", "seconds", "events_per_second"].contains(field))
+        {
             assert_eq!(of_file[field], of_run[field], "{field}");
         }
+        assert_eq!(of_file["bytes"], printed.len());
         assert_eq!((&of_file["snapshot"], &of_run["snapshot"]), (&json!("absent"), &json!("agrees")));
         let (code, piped, _) = run_in_home(&program, &["check", "-"], Some(&printed));
         assert_eq!(code, 0);

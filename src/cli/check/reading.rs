@@ -13,7 +13,7 @@ use crate::api::run::RunSnapshot;
 use crate::cli::exit::Failure;
 use crate::cli::output::report;
 use crate::cli::stream::{self, FEED_CHANNEL, Link, Patience};
-use crate::feed::{Feed, FeedConfig, FeedHandle, FeedItem, FeedUpdate, LinkState, ReplayFile};
+use crate::feed::{Feed, FeedConfig, FeedHandle, FeedItem, FeedUpdate, LinkState, Recorder, ReplayFile};
 use crate::run::agreement::agrees;
 use crate::run::{Odd, OddLog, Run};
 
@@ -38,6 +38,10 @@ pub(super) struct Reading {
     pub(super) odd: OddLog,
     /// How long the reading took.
     pub(super) took: Duration,
+    /// Bytes of the lines that were read.
+    pub(super) bytes: u64,
+    /// Who keeps what is read.
+    pub(super) recorder: Option<Recorder>,
     link: Link,
 }
 
@@ -47,6 +51,8 @@ impl Reading {
             run: Run::new(run_id),
             odd: OddLog::of_the_first(TOLD),
             took: Duration::ZERO,
+            bytes: 0,
+            recorder: None,
             link: Link::new(Patience::Reading),
         }
     }
@@ -59,10 +65,15 @@ impl Reading {
     /// Reads what the server has behind the last event, until an answer brings nothing new; says whether the fold came
     /// to where `snapshot` is.
     pub(super) async fn server(&mut self, client: &Client, snapshot: Option<&RunSnapshot>) -> Result<Met, Failure> {
-        let config =
-            FeedConfig { after_seq: self.run.last_seq, include_output: false, wait: false, ..FeedConfig::default() };
+        // A journal has the outputs inline; the fold has no use for them.
+        let include_output = self.recorder.is_some();
+        let config = FeedConfig { after_seq: self.run.last_seq, include_output, wait: false, ..FeedConfig::default() };
         let (tx, rx) = mpsc::channel(FEED_CHANNEL);
-        let feed = Feed::spawn(client.clone().into(), self.run.run_id, config, tx);
+        let (clients, run_id) = (client.clone().into(), self.run.run_id);
+        let feed = match &self.recorder {
+            Some(recorder) => Feed::spawn_recorded(clients, run_id, config, recorder, tx),
+            None => Feed::spawn(clients, run_id, config, tx),
+        };
         self.read(feed, rx, snapshot).await
     }
 
@@ -76,7 +87,7 @@ impl Reading {
     /// Takes what a feed says until it ends by itself.
     async fn read(
         &mut self,
-        _feed: FeedHandle,
+        feed: FeedHandle,
         mut updates: mpsc::Receiver<FeedUpdate>,
         snapshot: Option<&RunSnapshot>,
     ) -> Result<Met, Failure> {
@@ -90,7 +101,11 @@ impl Reading {
                     continue;
                 }
                 FeedUpdate::Items(items) => items,
-                FeedUpdate::Snapshot { .. } | FeedUpdate::Restarted { .. } | FeedUpdate::Journal(_) => continue,
+                FeedUpdate::Journal(why) => {
+                    report(&stream::gist(&why));
+                    continue;
+                }
+                FeedUpdate::Snapshot { .. } | FeedUpdate::Restarted { .. } => continue,
             };
             self.link.progressed();
             for item in items {
@@ -105,6 +120,7 @@ impl Reading {
             met = Met::Agreed;
         }
         self.took += begun.elapsed();
+        self.bytes += feed.bytes();
         Ok(met)
     }
 

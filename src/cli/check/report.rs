@@ -39,6 +39,7 @@ struct Figures {
     input_tokens: u64,
     output_tokens: u64,
     snapshot: &'static str,
+    bytes: u64,
     seconds: f64,
     events_per_second: u64,
 }
@@ -53,7 +54,8 @@ impl Report {
         self.is_whole() && !matches!(self.agreement, Agreement::Differs(_))
     }
 
-    fn is_whole(&self) -> bool {
+    /// Whether every event was read.
+    pub(super) fn is_whole(&self) -> bool {
         let run = &self.reading.run;
         run.counts.gaps == 0 && run.unread_places() == 0
     }
@@ -84,6 +86,7 @@ impl Report {
             input_tokens: tokens.input,
             output_tokens: tokens.output,
             snapshot: self.agreement.word(),
+            bytes: self.reading.bytes,
             seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
             events_per_second: self.rate(),
         }
@@ -112,7 +115,7 @@ impl Report {
     }
 
     fn facts(&self) -> Facts {
-        let Reading { run, took, .. } = &self.reading;
+        let run = &self.reading.run;
         let (counts, tokens) = (&run.counts, run.ledger.tokens());
         let status = run.folded_status();
         let status = status.map_or_else(|| "not told".to_owned(), |status| PLAIN.run_words(&status));
@@ -138,7 +141,12 @@ impl Report {
             .with("status", &status)
             .with("tokens", &format!("{} in, {} out", format::count(tokens.input), format::count(tokens.output)))
             .with("snapshot", &self.verdict())
-            .with("took", &format!("{:.3} s, {} events/s", took.as_secs_f64(), format::count(self.rate())))
+            .with("took", &self.speed())
+    }
+
+    fn speed(&self) -> String {
+        let Reading { took, bytes, .. } = &self.reading;
+        format!("{:.3} s for {}, {} events/s", took.as_secs_f64(), format::bytes(*bytes), format::count(self.rate()))
     }
 
     fn events(&self) -> String {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use super::{FILE_NAME, LOCK_NAME, Lock, set_aside_in};
+use super::{BESIDE_NAME, FILE_NAME, LOCK_NAME, Lock, set_aside_in};
 use crate::store::StateDir;
 use crate::store::intents::{INTENTS_DIR, IntentStore};
 use crate::store::state_dir::{self, DRAFTS_DIR};
@@ -67,7 +67,7 @@ fn prune_to(own: &StateDir, now: SystemTime, kept_bytes: u64) -> Pruned {
 fn journals_in(dir: PathBuf) -> Option<Kept> {
     let (mut bytes, mut touched) = (0, SystemTime::UNIX_EPOCH);
     let mut files = set_aside_in(&dir);
-    files.push(dir.join(FILE_NAME));
+    files.extend([FILE_NAME, BESIDE_NAME].map(|name| dir.join(name)));
     files.retain(|file| {
         let Ok(metadata) = fs::symlink_metadata(file) else { return false };
         bytes += metadata.len();

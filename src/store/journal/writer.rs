@@ -2,9 +2,9 @@
 //!
 //! Rule: after a write that failed the file ends where it ended before, and is not written any more.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{Lock, MAX_BYTES};
@@ -16,7 +16,20 @@ pub struct Writer {
     file: File,
     len: u64,
     limit: u64,
+    /// Dropped before the lock: nobody else writes there before it is gone.
+    beside: Option<Beside>,
     lock: Lock,
+}
+
+/// A file that goes when it is dropped.
+#[derive(Debug)]
+struct Beside(PathBuf);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // The next who writes clears up what stays.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// Why a journal is not written any more.
@@ -45,7 +58,33 @@ impl Writer {
         }
         // It is in use: not among the first to be cleared up.
         let _ = file.set_modified(SystemTime::now());
-        Ok(Self { file, len: end, limit: MAX_BYTES, lock })
+        Ok(Self { file, len: end, limit: MAX_BYTES, beside: None, lock })
+    }
+
+    /// Writes an empty file at `path`, which goes with the writer unless it is put into a journal's place.
+    pub(super) fn open_beside(path: &Path, lock: Lock) -> io::Result<Self> {
+        let writer = Self::open(path, lock, 0)?;
+        Ok(Self { beside: Some(Beside(path.to_path_buf())), ..writer })
+    }
+
+    /// Puts a file that was written beside a journal at `path`, and stays the one who may write.
+    pub(super) fn put_at(self, path: &Path) -> io::Result<Lock> {
+        if let Some(beside) = &self.beside {
+            fs::rename(&beside.0, path)?;
+        }
+        Ok(self.lock)
+    }
+
+    /// How many bytes the file has.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing is in the file.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// Appends whole lines.
