@@ -79,23 +79,32 @@ struct PlainDelta<'a> {
     response_id: &'a str,
 }
 
-pub fn bench(criterion: &mut Criterion) {
+pub(crate) fn bench(criterion: &mut Criterion) {
     let text = lines(LINES);
     let lines: Vec<&[u8]> = text.lines().map(str::as_bytes).collect();
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Elements(LINES)).sample_size(20);
     group.bench_function("reference: read and ignored", |bencher| {
         bencher.iter(|| {
-            lines.iter().for_each(|line| drop(black_box(serde_json::from_slice::<IgnoredAny>(line).unwrap())))
+            for line in &lines {
+                black_box(serde_json::from_slice::<IgnoredAny>(line).unwrap());
+            }
         });
     });
     group.bench_function("reference: plain borrowed decode", |bencher| {
-        bencher
-            .iter(|| lines.iter().for_each(|line| drop(black_box(serde_json::from_slice::<Plain<'_>>(line).unwrap()))));
+        bencher.iter(|| {
+            for line in &lines {
+                black_box(serde_json::from_slice::<Plain<'_>>(line).unwrap());
+            }
+        });
     });
     group.bench_function("events", |bencher| {
         let mut decoder = Decoder::default();
-        bencher.iter(|| lines.iter().for_each(|line| drop(black_box(decoder.decode(line).unwrap()))));
+        bencher.iter(|| {
+            for line in &lines {
+                black_box(decoder.decode(line).unwrap());
+            }
+        });
     });
     group.finish();
 }
