@@ -16,6 +16,7 @@
 //! | [`frame_pacer`] | when to draw, pure |
 //! | [`event_loop`] | the order of things: wait, reduce, perform, draw |
 //! | [`perform`] | what effects do, in the background |
+//! | [`past`] | the model at an earlier event |
 //! | [`drafts`] | the thread that keeps drafts on disk |
 //! | [`clipboard`], [`external_editor`] | copying, and editing in `$EDITOR` |
 //! | [`summary`], [`leaving`] | what stands in the scrollback after leaving, and where it comes from |
@@ -47,6 +48,7 @@ pub mod leaving;
 pub mod modes;
 pub mod output;
 pub mod panics;
+pub mod past;
 pub mod perform;
 pub mod signals;
 pub mod summary;

@@ -16,6 +16,7 @@
 //! | `outbox` | what is on its way to the receiver, in bounded batches |
 //! | [`replay`] | a file in the place of a server |
 //! | `file` | the lines of a file in order |
+//! | [`past`] | a part of a file once more, for the model of an earlier moment |
 //! | `journal` | what is read from the journal on disk, and what goes into it |
 //! | `tail` | whether the journal's last line is still the server's; pure |
 //! | `journal_format` | how lines stand in a journal; pure |
@@ -29,6 +30,7 @@ mod follow;
 mod journal;
 mod journal_format;
 mod outbox;
+pub mod past;
 mod probe;
 pub mod recorder;
 pub mod replay;

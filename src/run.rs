@@ -9,6 +9,7 @@
 //! the journal or the server again.
 
 pub mod agreement;
+pub mod checkpoints;
 pub mod cost;
 pub mod history;
 pub mod node;
@@ -27,6 +28,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 pub use agreement::Agreement;
+pub use checkpoints::{Base, Checkpoints};
 pub use cost::{Amount, CostRow, Ledger, Price, Prices};
 pub use history::History;
 pub use node::{CallRecord, Node};

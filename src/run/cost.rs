@@ -172,6 +172,11 @@ impl Ledger {
         add_usage(&mut self.seen, call);
     }
 
+    /// The same without the server's bill.
+    pub(super) fn facts(&self) -> Self {
+        Self { seen: self.seen.clone(), billed: None }
+    }
+
     pub(super) fn observe(&mut self, summary: &CostSummary) {
         self.billed = Some(summary.clone());
     }

@@ -61,6 +61,11 @@ impl History {
         self.entries.iter()
     }
 
+    /// The same with every entry dropped.
+    pub(super) fn facts(&self) -> Self {
+        Self { dropped: self.dropped + self.entries.len() as u64, ..Self::default() }
+    }
+
     pub(super) fn push(&mut self, mut event: Event) {
         match &mut event.body {
             EventBody::RunCompleted(e) => strip(&mut e.outputs),

@@ -54,6 +54,9 @@ pub struct Node {
     pub(super) touched: u64,
 }
 
+/// What a small part of a node that is an allocation of its own takes.
+const SMALL: usize = 96;
+
 /// What the allocations of a call's id, name and texts take beside their contents.
 const ALLOCATIONS: usize = 96;
 
@@ -150,6 +153,41 @@ impl Node {
             steps: self.steps.bytes(),
             outputs: self.output.as_ref().map_or(0, Output::held),
         }
+    }
+
+    /// The same without contents, which count as dropped, and without what only a snapshot tells.
+    pub(super) fn facts(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            node_type: None,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            step: self.step,
+            starts: self.starts,
+            failures: self.failures,
+            failure: self.failure.clone(),
+            steps: self.steps.facts(),
+            usage: self.usage.clone(),
+            calls: self.calls.forgotten(),
+            dropped_calls: self.dropped_calls + self.calls.len() as u64,
+            call_bytes: 0,
+            text: self.text.facts(),
+            output: self.output.as_ref().map(Output::facts),
+            scheduler: self.scheduler.clone(),
+            folded: self.folded.clone(),
+            snapshot: None,
+            touched: self.touched,
+        }
+    }
+
+    /// About how many bytes it holds where it holds no contents.
+    pub(super) fn fact_bytes(&self) -> usize {
+        let words = self.failure.as_ref().map_or(0, |failure| failure.message.len() + SMALL);
+        let scheduler = self.scheduler.as_ref().map_or(0, |scheduler| scheduler.bytes());
+        let usage = if self.usage.is_empty() { 0 } else { SMALL + self.usage.len() * SMALL };
+        let output = if self.output.is_some() { SMALL } else { 0 };
+        let fingerprints = (self.calls.known() + self.steps.known()) * size_of::<u32>();
+        size_of::<Self>() + words + scheduler + usage + output + fingerprints
     }
 
     /// Drops the oldest of one kind until no more than `bytes` are held of it; counts what it drops.

@@ -27,6 +27,11 @@ impl Output {
         Self { seq, info: artifact.info.clone(), content }
     }
 
+    /// The same without its content.
+    pub(super) fn facts(&self) -> Self {
+        Self { seq: self.seq, info: self.info.clone(), content: None }
+    }
+
     /// Bytes of its content that are in memory.
     pub(super) fn held(&self) -> usize {
         self.content.as_deref().map_or(0, str::len)
@@ -107,6 +112,12 @@ impl StreamedText {
     /// Bytes of text that are in memory.
     pub(super) fn kept(&self) -> usize {
         self.kept
+    }
+
+    /// The same with all text dropped.
+    pub(super) fn facts(&self) -> Self {
+        let dropped = self.dropped + self.kept as u64;
+        Self { segments: VecDeque::new(), open: self.open, kept: 0, dropped, revision: self.revision }
     }
 
     /// Drops all but the last `bytes`.

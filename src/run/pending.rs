@@ -110,6 +110,15 @@ impl PendingCalls {
         !self.left_out.is_empty()
     }
 
+    /// About how many bytes they hold.
+    pub(super) fn bytes(&self) -> usize {
+        let large = |call: &PendingCall| {
+            let question = call.question.as_ref();
+            call.call.arguments().len() + question.map_or(0, |asked| asked.question.len() + asked.options.len() * 64)
+        };
+        self.iter().map(|call| 2 * size_of::<PendingCall>() + large(call)).sum()
+    }
+
     /// No calls, of a generation that none of these had.
     pub(super) fn begun_anew(&self) -> Self {
         Self { generation: self.generation + 1, ..Self::default() }

@@ -113,6 +113,13 @@ impl<T> Recent<T> {
         if whole { self.records.pop_front() } else { None }
     }
 
+    /// The same with every record forgotten.
+    pub(super) fn forgotten(&self) -> Self {
+        let mut fingerprints = VecDeque::with_capacity(self.fingerprints.len());
+        fingerprints.extend(&self.fingerprints);
+        Self { records: VecDeque::new(), fingerprints }
+    }
+
     /// Gives back what is reserved beyond what is needed.
     pub(super) fn shrink(&mut self) {
         self.records.shrink_to_fit();

@@ -107,6 +107,14 @@ impl Scheduler {
         }
     }
 
+    /// About how many bytes it holds.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = self.topic.len() + self.decision.as_ref().map_or(0, String::len);
+        let agents = self.agents.values().map(|agent| agent.summary.as_ref().map_or(0, String::len)).sum::<usize>();
+        let small = size_of::<Agent>() + size_of::<ChildRun>();
+        texts + agents + (1 + self.agents.len() + self.runs.len()) * small
+    }
+
     /// The child run of an id; a new one where it is not known.
     fn child_run(&mut self, run_id: RunId, agent_id: &str, at: Timestamp) -> &mut ChildRun {
         let known = self.runs.iter().rposition(|run| run.run_id == run_id);

@@ -106,6 +106,17 @@ impl StepRecords {
         self.bytes
     }
 
+    /// The same with no record kept, though each would still be known.
+    pub(super) fn facts(&self) -> Self {
+        let dropped = self.dropped + self.records.len() as u64;
+        Self { records: self.records.forgotten(), dropped, bytes: 0, heard_at: self.heard_at }
+    }
+
+    /// How many steps would be known if they were told again.
+    pub(super) fn known(&self) -> usize {
+        self.records.known()
+    }
+
     /// Drops the oldest until no more than `bytes` are held.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         while self.bytes > bytes && !self.records.is_empty() {

@@ -1,5 +1,6 @@
 //! What the fold holds to.
 
+mod checkpoints;
 mod room;
 mod steps;
 mod tally;

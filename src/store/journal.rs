@@ -40,7 +40,7 @@ pub mod writer;
 
 pub use lines::{FileLine, Lines};
 pub use lock::Lock;
-pub use search::event_line;
+pub use search::{event_line, lines_behind};
 pub use writer::{WriteError, Writer};
 
 /// The name of the journal in a run's directory.

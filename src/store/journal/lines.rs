@@ -50,6 +50,12 @@ impl<R: Read> Lines<R> {
         self.splitter.limit()
     }
 
+    /// The offset in the file behind the last line that was given.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// The next line, or `None` at the end.
     ///
     /// # Errors

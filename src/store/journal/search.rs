@@ -1,4 +1,4 @@
-//! One event's line in a file whose events stand in seq order, found by halving.
+//! One event's line, or all behind it, in a file whose events stand in seq order, found by halving.
 //!
 //! Blocks while it reads: at most a few hundred kilobytes, or as much as the longest lines there.
 
@@ -17,6 +17,9 @@ use crate::store::private_file;
 /// A part of the file that is not larger is read from its beginning.
 const READ_THROUGH: u64 = 256 * 1024;
 
+/// So much is read of the middle of a part to see which events stand there.
+const LOOKED_AT: u64 = 16 * 1024;
+
 /// The line of the event `seq` of `run_id` in the file at `path`; `None` where it has none.
 ///
 /// # Errors
@@ -34,20 +37,54 @@ pub fn event_line(path: &Path, run_id: RunId, seq: u64) -> io::Result<Option<Byt
     Ok(None)
 }
 
+/// The lines behind the event `seq` of `run_id` in the file at `path`; all of them for 0. Where it has no such event, those
+/// from the next one of the run on.
+///
+/// # Errors
+/// When the file cannot be read or is not a regular file.
+pub fn lines_behind(path: &Path, run_id: RunId, seq: u64) -> io::Result<Lines<File>> {
+    let mut file = private_file::open_to_read(path)?;
+    let end = file.metadata()?.len();
+    let mut start = 0;
+    if seq > 0 {
+        start = start_before(&file, run_id, seq, end)?;
+        let mut lines = lines_from(&file, start, end)?;
+        while let Some((event, _, begins)) = next_event(&mut lines, run_id)? {
+            start = if event.seq > seq { begins } else { lines.offset() };
+            if event.seq >= seq {
+                break;
+            }
+        }
+    }
+    file.seek(SeekFrom::Start(start))?;
+    Ok(Lines::new(file, start, u64::MAX))
+}
+
 /// An offset at which a line begins, before the event `seq` and not far from it.
 fn start_before(file: &File, run_id: RunId, seq: u64, end: u64) -> io::Result<u64> {
     let (mut low, mut high) = (0, end);
     while high - low > READ_THROUGH {
         let middle = low + (high - low) / 2;
-        let mut lines = lines_from(file, middle, high)?;
-        // It stands within a line, most likely.
-        lines.next_line()?;
-        match next_event(&mut lines, run_id)? {
-            Some((event, _, start)) if event.seq <= seq => low = start,
+        // A line or two are enough, where they are not larger than this.
+        let few = (middle + LOOKED_AT).min(high);
+        let mut found = event_behind(file, run_id, middle, few)?;
+        if found.is_none() && few < high {
+            found = event_behind(file, run_id, middle, high)?;
+        }
+        match found {
+            Some((found, start)) if found <= seq => low = start,
             _ => high = middle,
         }
     }
     Ok(low)
+}
+
+/// The seq of the first event that begins behind `start`, and where its line begins.
+fn event_behind(file: &File, run_id: RunId, start: u64, end: u64) -> io::Result<Option<(u64, u64)>> {
+    let mut lines = lines_from(file, start, end)?;
+    // It stands within a line, most likely.
+    lines.next_line()?;
+    Ok(next_event(&mut lines, run_id)?.map(|(event, _, start)| (event.seq, start)))
 }
 
 fn lines_from(file: &File, start: u64, end: u64) -> io::Result<Lines<&File>> {
@@ -108,6 +145,20 @@ mod tests {
             let there = seq <= 9_000 && seq % 1000 != 7;
             let found = event_line(&path, run_id, seq).unwrap();
             assert_eq!(found, there.then(|| Bytes::from(line(RUN, seq))), "{seq}");
+        }
+        for seq in (0..=9_010).step_by(17).chain([8_999, 9_000, 1_007]) {
+            let mut lines = lines_behind(&path, run_id, seq).unwrap();
+            let mut seqs = Vec::new();
+            while let Some(found) = lines.next_line().unwrap() {
+                let Line::Whole(line) = found.line else { panic!() };
+                if let Ok(Decoded::Event(event)) = decode(&line)
+                    && event.run_id == run_id
+                {
+                    seqs.push(event.seq);
+                }
+            }
+            let behind: Vec<u64> = (seq + 1..=9_000).filter(|seq| seq % 1000 != 7).collect();
+            assert_eq!(seqs, behind, "{seq}");
         }
         // The last line is being written.
         std::fs::write(&path, line(RUN, 1)).unwrap();
