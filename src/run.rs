@@ -15,6 +15,7 @@ pub mod history;
 pub mod node;
 pub mod odd;
 pub mod output;
+mod packed;
 pub mod pending;
 pub mod recent;
 mod room;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::history::Entry;
+use super::packed::PackedNode;
 use super::room::Room;
 use super::{Node, Run};
 use crate::api::ids::{NodeId, RunId};
@@ -44,7 +45,7 @@ struct Checkpoint {
     /// The run without its nodes.
     run: Run,
     /// The nodes that have changed since the checkpoint before.
-    changed: Vec<Node>,
+    changed: Vec<PackedNode>,
     bytes: usize,
 }
 
@@ -135,7 +136,8 @@ impl Checkpoints {
 
 impl Checkpoint {
     fn of(run: &Run, since: u64) -> Self {
-        let changed = run.nodes.values().filter(|node| node.touched > since).map(Node::facts).collect();
+        let changed = run.nodes.values().filter(|node| node.touched > since);
+        let changed = changed.map(|node| PackedNode::of(node, &run.ledger)).collect();
         let mut checkpoint = Self { run: run.facts(), changed, bytes: 0 };
         checkpoint.bytes = checkpoint.count_bytes();
         checkpoint
@@ -155,7 +157,7 @@ impl Checkpoint {
 
     fn count_bytes(&self) -> usize {
         let memories: usize = self.run.memories.iter().map(|name| size_of::<String>() + name.len()).sum();
-        let nodes: usize = self.changed.iter().map(Node::fact_bytes).sum();
+        let nodes: usize = self.changed.iter().map(PackedNode::bytes).sum();
         size_of::<Self>() + self.run.pending.bytes() + memories + nodes
     }
 }
@@ -171,12 +173,12 @@ impl Base {
     #[must_use]
     pub fn run(&self) -> Run {
         let Some(last) = self.chain.last() else { return Run::new(self.run_id) };
-        // The newest of each, where it appeared first.
-        let mut newest: IndexMap<&NodeId, &Node> = IndexMap::new();
+        // The newest of each, where it appeared first. A ledger only gains rates: those of earlier ones stand where they did.
+        let mut newest: IndexMap<&NodeId, &PackedNode> = IndexMap::new();
         for node in self.chain.iter().flat_map(|checkpoint| &checkpoint.changed) {
             newest.insert(&node.id, node);
         }
-        let nodes = newest.into_iter().map(|(id, node)| (id.clone(), node.clone())).collect();
+        let nodes = newest.into_iter().map(|(id, node)| (id.clone(), node.node(&last.run.ledger))).collect();
         Run { nodes, ..last.run.clone() }
     }
 }

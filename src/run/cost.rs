@@ -177,6 +177,16 @@ impl Ledger {
         Self { seen: self.seen.clone(), billed: None }
     }
 
+    /// Where a rate stands among those that were called at, in the order of their first call.
+    pub(super) fn place_of(&self, rate: &Rate) -> Option<usize> {
+        self.seen.get_index_of(rate)
+    }
+
+    /// The rate at a place.
+    pub(super) fn rate_at(&self, place: usize) -> Option<&Rate> {
+        self.seen.get_index(place).map(|(rate, _)| rate)
+    }
+
     pub(super) fn observe(&mut self, summary: &CostSummary) {
         self.billed = Some(summary.clone());
     }

@@ -48,14 +48,11 @@ pub struct Node {
     pub output: Option<Output>,
     /// Its agents, where it is a scheduler.
     pub scheduler: Option<Box<Scheduler>>,
-    folded: Option<NodeStatus>,
+    pub(super) folded: Option<NodeStatus>,
     snapshot: Option<NodeStatus>,
     /// The seq of its last event; 0 before the first.
     pub(super) touched: u64,
 }
-
-/// What a small part of a node that is an allocation of its own takes.
-const SMALL: usize = 96;
 
 /// What the allocations of a call's id, name and texts take beside their contents.
 const ALLOCATIONS: usize = 96;
@@ -156,6 +153,7 @@ impl Node {
     }
 
     /// The same without contents, which count as dropped, and without what only a snapshot tells.
+    #[cfg(test)]
     pub(super) fn facts(&self) -> Self {
         Self {
             id: self.id.clone(),
@@ -178,16 +176,6 @@ impl Node {
             snapshot: None,
             touched: self.touched,
         }
-    }
-
-    /// About how many bytes it holds where it holds no contents.
-    pub(super) fn fact_bytes(&self) -> usize {
-        let words = self.failure.as_ref().map_or(0, |failure| failure.message.len() + SMALL);
-        let scheduler = self.scheduler.as_ref().map_or(0, |scheduler| scheduler.bytes());
-        let usage = if self.usage.is_empty() { 0 } else { SMALL + self.usage.len() * SMALL };
-        let output = if self.output.is_some() { SMALL } else { 0 };
-        let fingerprints = (self.calls.known() + self.steps.known()) * size_of::<u32>();
-        size_of::<Self>() + words + scheduler + usage + output + fingerprints
     }
 
     /// Drops the oldest of one kind until no more than `bytes` are held of it; counts what it drops.

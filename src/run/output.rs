@@ -114,10 +114,21 @@ impl StreamedText {
         self.kept
     }
 
+    /// Text of which so many bytes were streamed and none is kept.
+    pub(super) fn of_facts(streamed: u64, revision: u64, open: bool) -> Self {
+        Self { segments: VecDeque::new(), open, kept: 0, dropped: streamed, revision }
+    }
+
+    /// How many bytes were streamed, the revision, and whether the last segment goes on.
+    pub(super) fn as_facts(&self) -> (u64, u64, bool) {
+        (self.dropped + self.kept as u64, self.revision, self.open)
+    }
+
     /// The same with all text dropped.
+    #[cfg(test)]
     pub(super) fn facts(&self) -> Self {
-        let dropped = self.dropped + self.kept as u64;
-        Self { segments: VecDeque::new(), open: self.open, kept: 0, dropped, revision: self.revision }
+        let (streamed, revision, open) = self.as_facts();
+        Self::of_facts(streamed, revision, open)
     }
 
     /// Drops all but the last `bytes`.

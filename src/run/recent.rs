@@ -113,11 +113,20 @@ impl<T> Recent<T> {
         if whole { self.records.pop_front() } else { None }
     }
 
-    /// The same with every record forgotten.
-    pub(super) fn forgotten(&self) -> Self {
-        let mut fingerprints = VecDeque::with_capacity(self.fingerprints.len());
-        fingerprints.extend(&self.fingerprints);
+    /// Records of which nothing but their fingerprints is left.
+    pub(super) fn of_forgotten(fingerprints: VecDeque<u32>) -> Self {
         Self { records: VecDeque::new(), fingerprints }
+    }
+
+    /// The fingerprints of all that would be known.
+    pub(super) fn fingerprints(&self) -> &VecDeque<u32> {
+        &self.fingerprints
+    }
+
+    /// The same with every record forgotten.
+    #[cfg(test)]
+    pub(super) fn forgotten(&self) -> Self {
+        Self::of_forgotten(self.fingerprints.clone())
     }
 
     /// Gives back what is reserved beyond what is needed.

@@ -5,6 +5,7 @@
 //! it has answered. Rule: a step is known by node, step and request id, so that a node that is started again, and
 //! counts from the start, does not write over its first attempt.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -106,15 +107,25 @@ impl StepRecords {
         self.bytes
     }
 
+    /// The steps of which no record is kept, though each would still be known.
+    pub(super) fn of_facts(count: u64, heard_at: Option<Timestamp>, records: Recent<StepRecord>) -> Self {
+        Self { records, dropped: count, bytes: 0, heard_at }
+    }
+
+    /// When the node was last heard of.
+    pub(super) fn heard_at(&self) -> Option<Timestamp> {
+        self.heard_at
+    }
+
+    pub(super) fn fingerprints(&self) -> &VecDeque<u32> {
+        self.records.fingerprints()
+    }
+
     /// The same with no record kept, though each would still be known.
+    #[cfg(test)]
     pub(super) fn facts(&self) -> Self {
         let dropped = self.dropped + self.records.len() as u64;
         Self { records: self.records.forgotten(), dropped, bytes: 0, heard_at: self.heard_at }
-    }
-
-    /// How many steps would be known if they were told again.
-    pub(super) fn known(&self) -> usize {
-        self.records.known()
     }
 
     /// Drops the oldest until no more than `bytes` are held.
