@@ -18,7 +18,7 @@ use indexmap::IndexMap;
 use super::history::Entry;
 use super::packed::PackedNode;
 use super::room::Room;
-use super::{Node, Run};
+use super::{Node, Run, Tally};
 use crate::api::ids::{NodeId, RunId};
 
 /// Bytes that all checkpoints together may hold, about.
@@ -179,7 +179,9 @@ impl Base {
             newest.insert(&node.id, node);
         }
         let nodes = newest.into_iter().map(|(id, node)| (id.clone(), node.node(&last.run.ledger))).collect();
-        Run { nodes, ..last.run.clone() }
+        let mut run = Run { nodes, ..last.run.clone() };
+        run.count_nodes();
+        run
     }
 }
 
@@ -209,7 +211,9 @@ impl Run {
             nodes.insert(id.clone(), past);
         }
         nodes.append(&mut self.nodes);
-        Self { nodes, ..self }
+        self.nodes = nodes;
+        self.count_nodes();
+        self
     }
 
     /// The run's facts without its nodes, without contents, and without what only a snapshot tells.
@@ -232,6 +236,7 @@ impl Run {
             counts: self.counts,
             history: self.history.facts(),
             room: Room::default(),
+            tally: Tally::default(),
             folded_status: self.folded_status.clone(),
             snapshot_status: None,
         }

@@ -116,7 +116,7 @@ impl StreamedText {
 
     /// Text of which so many bytes were streamed and none is kept.
     pub(super) fn of_facts(streamed: u64, revision: u64, open: bool) -> Self {
-        Self { segments: VecDeque::new(), open, kept: 0, dropped: streamed, revision }
+        Self { segments: VecDeque::new(), open, kept: 0, room: 0, dropped: streamed, revision }
     }
 
     /// How many bytes were streamed, the revision, and whether the last segment goes on.
