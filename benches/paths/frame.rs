@@ -32,6 +32,8 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         frame(&mut group, &format!("{events} events behind it"), move || {
             let mut stage = Stage::of(NODES);
             stage.flood(events);
+            // The same cells on both sides: a node's own page would hold more text behind more events.
+            stage.key(KeyCode::Home);
             stage
         });
     }
