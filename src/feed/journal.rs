@@ -7,6 +7,8 @@
 //! Rules: the run is followed whatever the disk does; nothing here waits for the disk on the feed's task but for a place
 //! in the queue; what is in the file is what was given out, in that order, or a part from its beginning.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::file::{FileRead, Stop, Trust};
@@ -24,6 +26,10 @@ use crate::api::client::StreamItem;
 use crate::api::error::StreamError;
 use crate::store;
 use crate::store::journal::{Lines, Lock, Writer};
+
+/// Setting a damaged journal aside copies what is sound of it, which may take longer than one write. A disk that takes
+/// still longer hangs: the run is followed without a journal then.
+const MENDING: Duration = Duration::from_secs(60);
 
 /// The journal of a feed that has one.
 #[derive(Debug)]
@@ -142,8 +148,8 @@ impl<S: Source> Follower<S> {
         self.sequence.record_after(Some(self.sequence.last()));
         match lock {
             Ok(Some(lock)) => {
-                let mended = tokio::task::spawn_blocking(move || mend(&place, lock, &read, Timestamp::now())).await;
-                let (writer, said) = mended.unwrap_or_else(|error| (Err(error.to_string()), None));
+                let mended = off_the_loop(MENDING, move || mend(&place, lock, &read, Timestamp::now())).await;
+                let (writer, said) = mended.unwrap_or_else(|why| (Err(why), None));
                 if let Some(said) = said {
                     let said = format!("{said}. What it does not hold is read from the server");
                     self.outbox.send(FeedUpdate::Journal(said)).await?;

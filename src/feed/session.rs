@@ -311,18 +311,19 @@ impl<S: Source> Follower<S> {
         stream: &mut S::Stream,
         reading: &mut Reading,
     ) -> Result<(), End> {
-        let mut next = Some(first);
         // One look at the clock for all of them: they are there already.
         reading.now = Instant::now();
-        while let Some(item) = next.take() {
-            if let Err(end) = self.take(item, reading) {
-                self.count();
-                self.outbox.flush().await?;
-                return Err(end);
-            }
-            if !self.outbox.is_full() {
-                next = stream.next().now_or_never().flatten();
-            }
+        let mut taken = self.take(first, reading);
+        while taken.is_ok()
+            && !self.outbox.is_full()
+            && let Some(item) = stream.next().now_or_never().flatten()
+        {
+            taken = self.take(item, reading);
+        }
+        if let Err(end) = taken {
+            self.count();
+            self.outbox.flush().await?;
+            return Err(end);
         }
         self.count();
         reading.alive();
