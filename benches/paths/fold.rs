@@ -43,11 +43,15 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.bench_function("applied", |bencher| {
         let mut before = Run::new(run_id);
         for seq in 1..=BEFORE {
-            events(std::iter::once(flood.line(seq).trim_end())).into_iter().for_each(|event| before.apply(event));
+            for event in events(std::iter::once(flood.line(seq).trim_end())) {
+                before.apply(event);
+            }
         }
         let ready = || (before.clone(), events(lines()));
         let apply = |(mut run, events): (Run, Vec<Event>)| {
-            events.into_iter().for_each(|event| run.apply(event));
+            for event in events {
+                run.apply(event);
+            }
             run
         };
         bencher.iter_batched(ready, apply, BatchSize::PerIteration);
