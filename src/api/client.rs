@@ -163,9 +163,9 @@ impl Client {
             .referer(false)
             .retry(reqwest::retry::never())
             .connect_timeout(config.connect_timeout)
-            .tcp_keepalive(KEEPALIVE)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .http2_keep_alive_while_idle(true);
+            // HTTP/1.1 only: each request has a connection of its own then, so that an answer to a call never waits
+            // behind a stream that floods, or that nobody reads.
+            .tcp_keepalive(KEEPALIVE);
         if config.base_url.is_loopback() || !config.use_proxy {
             builder = builder.no_proxy();
         }
