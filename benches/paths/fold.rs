@@ -1,6 +1,7 @@
 //! Events into the model of a run, beside decoding their lines and beside reading the lines' JSON and ignoring it.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput};
 use relay_console::api::event::{Decoded, Decoder, Event};
@@ -28,6 +29,7 @@ pub(crate) fn events<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Event> {
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fold");
     group.throughput(Throughput::Elements(EVENTS)).sample_size(20);
+    group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
     let run_id = RunId::parse("550e8400-e29b-41d4-a716-446655440000").unwrap();
     let flood = Flood::new(FloodConfig::of(BEFORE + EVENTS, 1_000), run_id);
     let bytes = flood.bytes(BEFORE + 1..=BEFORE + EVENTS);

@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::hint::black_box;
 use std::io::{BufWriter, Write as _};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use relay_console::api::ids::RunId;
@@ -49,7 +49,7 @@ impl Followed {
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("history");
-    group.sample_size(10);
+    group.sample_size(10).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));
     // A trial run only shows that it works.
     let is_trial = std::env::args().any(|argument| argument == "--test");
     let events_in_all = if is_trial { 50_000 } else { 1_000_000 };

@@ -5,6 +5,7 @@ mod answer;
 mod architecture;
 mod calls;
 mod check;
+mod checkpoints;
 mod cli;
 mod client;
 mod doctor;
