@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
-use memchr::memmem::FinderRev;
+use memchr::memmem::Finder;
 
 use crate::api::event::{Decoded, Delta, Event, EventBody, decode};
 use crate::api::ids::{NodeId, RunId};
@@ -43,7 +43,7 @@ pub fn streamed(
     mut watch: impl FnMut() -> ControlFlow<()>,
 ) -> io::Result<Option<Streamed>> {
     let named = format!("\"{node_id}\"");
-    let finder = FinderRev::new(&named);
+    let finder = Finder::new(&named);
     let mut pieces = Backwards { file, end: file.metadata()?.len(), size: PIECE, buffer: Vec::new() };
     let mut found = VecDeque::new();
     let (mut read, mut last) = (0, None);
@@ -51,10 +51,16 @@ pub fn streamed(
         && let Some(lines) = pieces.next_piece()?
     {
         last = last.or_else(|| last_seq(lines, run_id));
+        // Found forwards, which is several times as fast as backwards.
+        let mut hits: Vec<usize> = finder.find_iter(lines).collect();
         let mut end = lines.len();
         while read < bytes
-            && let Some(at) = finder.rfind(&lines[..end])
+            && let Some(at) = hits.pop()
         {
+            if at >= end {
+                // It stands in the line that was read last.
+                continue;
+            }
             let start = memchr::memrchr(b'\n', &lines[..at]).map_or(0, |end| end + 1);
             let line = memchr::memchr(b'\n', &lines[at..]).map_or(&lines[start..], |length| &lines[start..at + length]);
             if let Some((seq, delta)) = delta_of(line, run_id, node_id).filter(|(seq, _)| *seq <= through) {

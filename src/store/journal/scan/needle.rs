@@ -137,7 +137,7 @@ impl Needle {
 
     /// Looks at one line, without its line end; `None` where it does not hold the text.
     pub(super) fn look(&self, line: &[u8]) -> Option<Looked> {
-        if self.text.bytes().all(is_plain) && !self.written.is_match(line) {
+        if !self.written.is_match(line) {
             return None;
         }
         let mut look = Look { needle: self, piece: None, node_id: None };
@@ -206,8 +206,8 @@ fn written(text: &str, capitals_count: bool) -> String {
 /// Every way in which a JSON writer writes a character.
 fn spellings(c: char) -> Vec<String> {
     let mut spellings = Vec::new();
-    if c >= ' ' && c != '"' && c != '\\' {
-        // A pattern without Unicode knows bytes only.
+    if c >= ' ' {
+        // A pattern without Unicode knows bytes only. A quotation mark and a backslash stand so in what is no JSON.
         spellings.push(each(c.encode_utf8(&mut [0; 4]).bytes(), |byte, all| write!(all, r"\x{byte:02x}")));
     }
     let short = match c {

@@ -121,6 +121,8 @@ fn of_a_node_only_its_own_events_count_and_of_another_run_none() {
     assert_eq!(seqs(&file, "pool"), [1, 2, 5]);
     let of_node = found_in(file.as_bytes(), "pool", Some("a"));
     assert_eq!((of_node.count, of_node.matches.iter().filter_map(|found| found.seq).collect()), (2, vec![1, 5]));
+    let quoted = "the \"pool\" \\ is no JSON\n";
+    assert_eq!(found_in(quoted.as_bytes(), "\"pool\" \\", None).count, 1, "as it stands, where nothing is escaped");
     let rejected = &found_in(file.as_bytes(), "no json", None).matches[0];
     assert!(matches!(&rejected.line, MatchedLine::Rejected(error) if &error.line[..] == b"the pool is no JSON"));
     let torn = &file[..file.len() - 3];
