@@ -110,8 +110,13 @@ pub fn scan(
 ) -> io::Result<Option<Found>> {
     let mut pieces = Pieces::new(file);
     let mut found = Found::default();
-    let mut sieve = None;
+    let (mut sieve, mut given) = (None, 0_u32);
     while let Some(piece) = pieces.next_piece()? {
+        given = given.saturating_add(1);
+        if given.is_power_of_two() {
+            // What is rare in the first lines may be common in those behind.
+            sieve = None;
+        }
         let sieve = sieve.get_or_insert_with(|| needle.sieve(piece.lines));
         scan_piece(&piece, sieve, needle, scope, &mut found);
         if let Some(seq) = last_seq(piece.lines, scope.run_id) {

@@ -28,6 +28,12 @@ pub const MAX_BYTES: usize = 1_024;
 /// Bytes of the part of a text that the sieve looks for where capitals do not count: each byte doubles the spellings.
 const WINDOW: usize = 4;
 
+/// How many such parts of a text are compared.
+const WINDOWS: usize = 64;
+
+/// Bytes of a sample that are looked at, its last: the first lines of a file are like no others.
+const SAMPLE: usize = 64 * 1024;
+
 /// A part of a text under so many bytes sieves too little.
 const SHORTEST_PART: usize = 3;
 
@@ -130,7 +136,7 @@ impl Needle {
         if self.capitals_count {
             return Sieve::Exact(Box::new(Finder::new(part).into_owned()));
         }
-        let window = rarest(part, sample);
+        let window = rarest(part, &sample[sample.len().saturating_sub(SAMPLE)..]);
         let sieve = spelled(&regex::escape(&String::from_utf8_lossy(window)), false);
         Sieve::Spelled(sieve.unwrap_or_else(|_| self.written.clone()))
     }
@@ -165,17 +171,36 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || PLAIN_SIGNS.contains(&byte)
 }
 
-/// The few bytes of `part` that stand together and are the rarest in `sample`.
+/// The few bytes of `part` that stand together, of those at its beginning, that are the rarest in `sample`: first by how
+/// often they stand there together, then by how often each of them does.
 fn rarest<'p>(part: &'p [u8], sample: &[u8]) -> &'p [u8] {
-    let mut counts = [1_u32; 256];
-    for byte in sample {
-        let count = &mut counts[usize::from(byte.to_ascii_lowercase())];
-        *count = count.saturating_add(1);
-    }
-    let weight = |window: &&[u8]| -> f64 {
-        window.iter().map(|byte| f64::from(counts[usize::from(byte.to_ascii_lowercase())])).product()
+    let Some(windows) = part.get(..part.len().min(WINDOWS + WINDOW - 1)).filter(|part| part.len() > WINDOW) else {
+        return part;
     };
-    part.windows(WINDOW.min(part.len())).min_by(|a, b| weight(a).total_cmp(&weight(b))).unwrap_or(part)
+    let folded = |window: &[u8]| window.iter().fold(0_u32, |all, byte| all << 8 | u32::from(byte.to_ascii_lowercase()));
+    let mut together: Vec<(u32, u32)> = windows.windows(WINDOW).map(|window| (folded(window), 0)).collect();
+    together.sort_unstable();
+    let mut alone = [1_u32; 256];
+    let mut last = 0_u32;
+    for byte in sample {
+        let byte = byte.to_ascii_lowercase();
+        alone[usize::from(byte)] += 1;
+        last = last << 8 | u32::from(byte);
+        // Of equal ones any is counted, and the same is found again below.
+        if let Ok(at) = together.binary_search_by_key(&last, |(window, _)| *window) {
+            together[at].1 += 1;
+        }
+    }
+    let weight = |window: &&[u8]| {
+        let at = together.binary_search_by_key(&folded(window), |(window, _)| *window);
+        let each: f64 = window.iter().map(|byte| f64::from(alone[usize::from(byte.to_ascii_lowercase())])).product();
+        (at.map_or(0, |at| together[at].1), each)
+    };
+    let order = |a: &&[u8], b: &&[u8]| {
+        let ((together_a, each_a), (together_b, each_b)) = (weight(a), weight(b));
+        together_a.cmp(&together_b).then(each_a.total_cmp(&each_b))
+    };
+    windows.windows(WINDOW).min_by(order).unwrap_or(part)
 }
 
 fn spelled(pattern: &str, capitals_count: bool) -> Result<bytes::Regex, regex::Error> {

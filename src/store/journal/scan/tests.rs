@@ -130,6 +130,21 @@ fn of_a_node_only_its_own_events_count_and_of_another_run_none() {
 }
 
 #[test]
+fn the_sieve_looks_for_what_is_rare_in_the_lines_that_it_is_for() {
+    let needle = Needle::new("refund_denied").unwrap();
+    let of = |sample: &[u8], lines: &str| needle.sieve(sample).find(lines.as_bytes());
+    let words = "the refund was paid ".repeat(100);
+    assert_eq!(of(words.as_bytes(), &words), None, "not for `refu`");
+    let others = "_denied, _denied, ".repeat(100);
+    assert_eq!(of(others.as_bytes(), &others), None, "not for `deni`");
+    for sample in [&words, &others, ""] {
+        assert!(of(sample.as_bytes(), "a REFUND_denied").is_some(), "{sample}");
+    }
+    let short = Needle::new("ab").unwrap();
+    assert_eq!(short.sieve(b"").find(b"xxAB"), Some(2));
+}
+
+#[test]
 fn the_newest_matches_are_kept_and_all_are_counted() {
     let file: String = (1..=KEPT as u64 + 7).map(|seq| delta(seq, "a", "\"x\"") + "\n").collect();
     let found = found_in(file.as_bytes(), "x", None);
