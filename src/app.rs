@@ -17,6 +17,7 @@
 //! | [`stream_check`] | whether the stream agrees with the server's snapshot, and what was odd about it |
 //! | [`related`] | the parent run and the child runs, and how to follow them |
 //! | [`tasks`] | the run's task list |
+//! | [`past`] | the run as it stood at an earlier event |
 //! | [`layout`] | where each region stands |
 //! | [`inert`] | which characters never reach a terminal |
 //! | [`mod@reduce`] | the transitions |
@@ -36,6 +37,7 @@ pub mod layout;
 pub mod loaded_text;
 pub mod mode;
 pub mod notice;
+pub mod past;
 mod placeholders;
 pub mod reduce;
 pub mod related;
@@ -64,6 +66,7 @@ pub use layout::Layout;
 pub use loaded_text::{LoadedText, TextRequest, TextState};
 pub use mode::{Answering, Mode, Page, PageContent, REVIEW_GUARD, Review, Side};
 pub use notice::{Level, NOTICE_TIME, Notice};
+pub use past::{Past, PastRequest, Wish};
 pub use reduce::reduce;
 pub use related::RelatedRun;
 pub use stream_check::{Compared, StreamCheck};
@@ -72,7 +75,7 @@ pub use tasks::TaskList;
 use crate::api::ids::{NodeId, RunId};
 use crate::api::tool::{CallKey, Question};
 use crate::feed::LinkState;
-use crate::run::{Node, PendingCall, Prices, Run};
+use crate::run::{Checkpoints, Node, PendingCall, Prices, Run};
 use layout::Shape;
 
 /// What does not change while the console is open.
@@ -105,6 +108,8 @@ pub struct App {
     pub window_focus: Option<bool>,
     /// The run.
     pub run: Run,
+    /// The earlier event that the panes are at; `None` while they show the run as it stands.
+    pub past: Option<Past>,
     /// The link to the server.
     pub link: LinkState,
     /// What the stream has proved, and what was odd about it.
@@ -152,6 +157,10 @@ pub struct App {
     searches: u64,
     /// Texts that were read again.
     text_reads: u64,
+    /// Where the way to an earlier event begins.
+    checkpoints: Checkpoints,
+    /// Models of the past that were asked for.
+    past_reads: u64,
 }
 
 /// The panes.
@@ -229,6 +238,7 @@ impl App {
     pub fn new(identity: Identity, size: (u16, u16), now: Moment) -> Self {
         Self {
             run: Run::new(identity.run_id),
+            past: None,
             identity,
             command: Vec::new(),
             replay: false,
@@ -260,6 +270,8 @@ impl App {
             issued_ids: 0,
             searches: 0,
             text_reads: 0,
+            checkpoints: Checkpoints::default(),
+            past_reads: 0,
         }
     }
 
@@ -282,7 +294,8 @@ impl App {
             self.size,
             Shape {
                 waiting_rows: self.run.pending.len() + self.orphans().count(),
-                cost_rows: self.run.ledger.rows(&self.identity.prices).len(),
+                cost_rows: self.shown_run().ledger.rows(&self.identity.prices).len(),
+                past: self.past.is_some(),
                 answering: matches!(self.mode, Mode::Answering(_) | Mode::Review(_)),
                 notice_rows,
             },
@@ -330,20 +343,18 @@ impl App {
     /// How long the run takes, or took; `None` before it has started.
     #[must_use]
     pub fn elapsed(&self) -> Option<Duration> {
-        let start = self.run.started_at?;
-        match self.run.ended_at {
-            Some(end) => Some(end.duration_since(start).try_into().unwrap_or_default()),
-            None => Some(self.age(start)),
-        }
+        let end = self.run.ended_at.unwrap_or_else(|| self.server_now());
+        Some(end.duration_since(self.run.started_at?).try_into().unwrap_or_default())
     }
 
     /// The nodes that the filter shows, in order.
     pub fn shown_nodes(&self) -> impl Iterator<Item = &Node> {
         let wanted = self.filter.to_lowercase();
-        self.run.nodes.values().filter(move |node| {
+        let run = self.shown_run();
+        run.nodes.values().filter(move |node| {
             wanted.is_empty()
                 || holds_lowercase(node.id.as_str(), &wanted)
-                || self.run.node_status(node).as_str().contains(&wanted)
+                || run.node_status(node).as_str().contains(&wanted)
                 || node.node_type.as_ref().is_some_and(|node_type| node_type.as_str().contains(&wanted))
         })
     }
@@ -352,12 +363,12 @@ impl App {
     #[must_use]
     pub fn selected_node(&self) -> Option<&Node> {
         let id = match &self.selection {
-            Selection::Follow if self.run.has_ended() => None,
-            Selection::Follow => self.active_node.as_ref(),
+            Selection::Follow if self.shown_run().has_ended() => None,
+            Selection::Follow => self.shown_active_node(),
             Selection::Run => None,
             Selection::Node(id) => Some(id),
         };
-        self.run.nodes.get(id?)
+        self.shown_run().nodes.get(id?)
     }
 
     /// The rows of the waiting pane: the calls that wait, then drafts whose call no longer does.

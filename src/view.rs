@@ -29,6 +29,7 @@ mod orphan;
 mod page;
 mod palette;
 mod pane;
+mod past;
 pub mod picture;
 mod review;
 mod stream;
@@ -82,7 +83,11 @@ fn render(app: &App, theme: Theme, cache: &mut Cache, buf: &mut Buffer) -> (Meas
         return (app.measured, None);
     }
     let mut measured = Measured { notice, ..app.measured };
+    cache.begin_frame(app.past_run().map(|run| run.last_seq));
     first_line::render(app, theme, layout.first_line, buf);
+    if let Some(past) = &app.past {
+        past::render(app, past, theme, layout.past, buf);
+    }
     let between = Rect {
         y: layout.first_line.bottom(),
         height: layout.footer.y.saturating_sub(layout.first_line.bottom()),

@@ -9,11 +9,13 @@ use uuid::Uuid;
 
 use super::event_search::{SearchAnswer, SearchRequest};
 use super::loaded_text::{Streamed, TextRequest};
+use super::past::PastRequest;
 use crate::api::run::RunSnapshot;
 use crate::api::step::StepDetail;
 use crate::api::task::RunTasks;
 use crate::api::tool::{CallKey, PendingTools, StepKey};
 use crate::feed::FeedUpdate;
+use crate::run::Run;
 use crate::store::{Draft, Ending};
 use crate::submission::{Intent, Left, LookedUp, PastCall, Progress, Verdict};
 
@@ -126,6 +128,13 @@ pub enum Action {
         /// What the node has streamed.
         result: Result<Streamed, String>,
     },
+    /// [`Effect::LoadPast`] came back.
+    PastLoaded {
+        /// Which.
+        number: u64,
+        /// The model, `None` where there is no such milestone; or why it could not be made.
+        result: Result<Option<Box<Run>>, String>,
+    },
     /// [`Effect::ReadTasks`] came back: the task list, or why not.
     TasksRead(Result<RunTasks, String>),
     /// [`Effect::ReadStep`] came back: the step as the server has it, or why not.
@@ -227,6 +236,10 @@ pub enum Effect {
     StopSearch,
     /// Read from disk what a node has streamed; a reading that runs ends.
     LoadText(TextRequest),
+    /// Make the model at an earlier event.
+    LoadPast(Box<PastRequest>),
+    /// The model that is being made is of no more use.
+    StopPast,
     /// Read the run's task list.
     ReadTasks,
     /// Read one step in full, with what the model was asked and what it answered.

@@ -56,7 +56,11 @@ commands! {
     PreviousMatch, "previous-match", "previous match", "Go to the previous node that the filter shows; among the matches of a search, to the previous match";
     Fold, "fold", "fold", "Fold the items of a fan-out behind its row, or unfold them";
     NextError, "next-error", "next error", "Go to the next node that failed";
-    Live, "live", "live", "Follow the run again: the newest output of the node that works";
+    EventBack, "event-back", "event back", "Go one event back in time: nodes, cost and detail stand as they stood then; the first line and what waits stay live";
+    EventForth, "event-forth", "event forth", "Go one event forth in time";
+    MilestoneBack, "milestone-back", "milestone back", "Go back to the milestone before: the run or a node begins or ends, calls or a question wait, an answer";
+    MilestoneForth, "milestone-forth", "milestone forth", "Go forth to the next milestone";
+    Live, "live", "live", "From an earlier event back to the run as it stands; there, follow the run again: the newest output of the node that works";
     Copy, "copy", "copy", "Copy what is selected to the terminal's clipboard";
     ReadAgain, "read-again", "read again", "Read again: the run, its pending calls and its tasks, or what is open; when not connected, connect now";
     Palette, "palette", "commands", "Find a command by its name";

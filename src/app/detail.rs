@@ -101,7 +101,7 @@ impl App {
     pub fn detail_nodes(&self) -> Vec<&Node> {
         match self.selected_node() {
             Some(node) => vec![node],
-            None => self.run.nodes.values().collect(),
+            None => self.shown_run().nodes.values().collect(),
         }
     }
 
@@ -109,7 +109,7 @@ impl App {
     #[must_use]
     pub fn shown_entries(&self) -> Vec<&Entry> {
         let node = self.selected_node().map(|node| &node.id);
-        self.run.history.entries().filter(|entry| node.is_none() || entry.node_id() == node).collect()
+        self.shown_run().history.entries().filter(|entry| node.is_none() || entry.node_id() == node).collect()
     }
 
     /// The steps that the steps tab shows, node by node.

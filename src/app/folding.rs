@@ -93,27 +93,27 @@ impl App {
     /// The fan-outs that have items, in the order of the nodes.
     #[must_use]
     pub fn fan_outs(&self) -> IndexMap<&NodeId, FanOut> {
-        if self.run.tally().fan_outs == 0 {
+        if self.shown_run().tally().fan_outs == 0 {
             return IndexMap::new();
         }
         let is_fan_out = |node: &&Node| node.node_type == Some(NodeType::MapFanout);
         let mut found: IndexMap<&str, (&NodeId, FanOut)> = self
-            .run
+            .shown_run()
             .nodes
             .values()
             .filter(is_fan_out)
             .map(|node| (node.id.as_str(), (&node.id, FanOut::default())))
             .collect();
-        for node in self.run.nodes.values() {
+        for node in self.shown_run().nodes.values() {
             let Some(parent) = parents(node.id.as_str()).find_map(|parent| found.get_index_of(parent)) else {
                 continue;
             };
             let fan_out = &mut found[parent].1;
-            let status = self.run.node_status(node);
+            let status = self.shown_run().node_status(node);
             fan_out.items += 1;
             fan_out.ended += usize::from(status.is_terminal());
             fan_out.failed += usize::from(status == NodeStatus::Failed);
-            fan_out.waiting += usize::from(status == NodeStatus::Waiting && !self.run.was_left_open(node));
+            fan_out.waiting += usize::from(status == NodeStatus::Waiting && !self.shown_run().was_left_open(node));
         }
         let with_items = found.into_values().filter(|(_, fan_out)| fan_out.items > 0);
         with_items
@@ -133,12 +133,12 @@ impl App {
         let folded = fan_outs.iter().filter(|(_, fan_out)| fan_out.folded);
         let folded: IndexSet<&str> = folded.map(|(id, _)| id.as_str()).collect();
         if folded.is_empty() {
-            return Listing::All(&self.run.nodes);
+            return Listing::All(&self.shown_run().nodes);
         }
         let selected = self.selected_node().map(|node| &node.id);
         let hidden =
             |node: &Node| selected != Some(&node.id) && parents(node.id.as_str()).any(|id| folded.contains(id));
-        Listing::Some(self.run.nodes.values().filter(|node| !hidden(node)).collect())
+        Listing::Some(self.shown_run().nodes.values().filter(|node| !hidden(node)).collect())
     }
 
     /// The fan-out that a node is, or is an item of.

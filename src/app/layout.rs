@@ -27,6 +27,8 @@ pub struct Shape {
     pub waiting_rows: usize,
     /// Rows that the cost pane would like to have.
     pub cost_rows: usize,
+    /// Whether the panes are at an earlier event.
+    pub past: bool,
     /// Whether an answer is open.
     pub answering: bool,
     /// Rows that a notice needs above the key hints.
@@ -42,6 +44,8 @@ pub struct Layout {
     pub wide: bool,
     /// Run, status, link, money, waits.
     pub first_line: Rect,
+    /// Which earlier event the panes are at; empty while they are at none.
+    pub past: Rect,
     /// The nodes, with their border.
     pub nodes: Rect,
     /// The cost, with its border.
@@ -70,6 +74,8 @@ impl Layout {
         let [first_line, body, footer] =
             Split::vertical([Constraint::Length(1), Constraint::Fill(1), footer]).areas(area);
         layout.first_line = first_line;
+        let [past, body] = Split::vertical([Constraint::Length(shape.past.into()), Constraint::Fill(1)]).areas(body);
+        layout.past = past;
         layout.footer = footer;
         let upper = if shape.answering { layout.place_answer(body) } else { layout.place_waiting(body, shape) };
         layout.place_panes(upper, shape);
@@ -158,20 +164,28 @@ mod tests {
 
     fn regions(layout: &Layout) -> Vec<Rect> {
         let panes = if layout.wide { vec![layout.nodes, layout.cost, layout.detail] } else { vec![layout.nodes] };
-        [layout.first_line, layout.waiting, layout.arguments, layout.editor, layout.draft_state, layout.footer]
-            .into_iter()
-            .chain(panes)
-            .filter(|region| !region.is_empty())
-            .collect()
+        [
+            layout.first_line,
+            layout.past,
+            layout.waiting,
+            layout.arguments,
+            layout.editor,
+            layout.draft_state,
+            layout.footer,
+        ]
+        .into_iter()
+        .chain(panes)
+        .filter(|region| !region.is_empty())
+        .collect()
     }
 
     proptest! {
         #[test]
         fn regions_fill_the_window_and_never_overlap(
             columns in 1_u16..260, rows in 1_u16..90, waiting_rows in 0_usize..50, cost_rows in 0_usize..20, answering: bool,
-            notice_rows in 0_u16..4,
+            notice_rows in 0_u16..4, past: bool,
         ) {
-            let layout = Layout::new((columns, rows), Shape { waiting_rows, cost_rows, answering, notice_rows });
+            let layout = Layout::new((columns, rows), Shape { waiting_rows, cost_rows, past, answering, notice_rows });
             let regions = regions(&layout);
             let mut cells = 0_u32;
             for (i, region) in regions.iter().enumerate() {
@@ -195,7 +209,10 @@ mod tests {
     #[test]
     fn at_the_smallest_window_an_answer_has_room_for_its_arguments_and_its_text() {
         for (notice_rows, least) in [(0, 3), (3, 2)] {
-            let layout = Layout::new(MINIMUM, Shape { waiting_rows: 2, cost_rows: 3, answering: true, notice_rows });
+            let layout = Layout::new(
+                MINIMUM,
+                Shape { waiting_rows: 2, cost_rows: 3, past: false, answering: true, notice_rows },
+            );
             assert!(!layout.too_small);
             assert!(inside(layout.arguments).height >= least, "{layout:?}");
             assert!(inside(layout.editor).height >= least, "{layout:?}");

@@ -2,7 +2,7 @@
 //!
 //! Rules: at most one node's text is read again, and it goes when another is looked at; it ends where the events that
 //! were applied end: each piece stands in it once, by seq, whatever the disk had not written yet; where that cannot be
-//! known, the short rest is shown and it is said why.
+//! known, the short rest is shown and it is said why; of an earlier event nothing is shown that came after it.
 
 use std::time::Duration;
 
@@ -88,9 +88,9 @@ struct Aside {
 impl Aside {
     /// The node's pieces among the last events.
     fn recent(app: &App, node_id: &NodeId) -> Self {
-        let history = &app.run.history;
+        let history = &app.shown_run().history;
         let first = history.entries().find_map(Entry::seq);
-        let from = if history.dropped == 0 { 1 } else { first.unwrap_or(app.run.last_seq + 1) };
+        let from = if history.dropped == 0 { 1 } else { first.unwrap_or(app.shown_run().last_seq + 1) };
         let mut aside = Self { from, ..Self::default() };
         for entry in history.entries() {
             if let Entry::Event(event) = entry
@@ -168,7 +168,7 @@ impl App {
         if self.loaded.as_ref().is_some_and(|loaded| loaded.node_id != node_id) {
             self.loaded = None;
         }
-        let node = self.run.nodes.get(&node_id)?;
+        let node = self.shown_run().nodes.get(&node_id)?;
         let at_top = self.focus == Pane::Detail && self.detail.scroll == Scroll::At(0);
         let (bytes, before) = match &self.loaded {
             None if at_top || kept(&node.text) < SHORT => (READ.0.max(2 * kept(&node.text)), None),
@@ -186,7 +186,7 @@ impl App {
 
     fn text_request(&mut self, node_id: &NodeId, bytes: usize) -> TextRequest {
         self.text_reads += 1;
-        let (number, node_id, through) = (self.text_reads, node_id.clone(), self.run.last_seq);
+        let (number, node_id, through) = (self.text_reads, node_id.clone(), self.shown_run().last_seq);
         TextRequest { number, node_id, through, bytes, wait: Duration::ZERO }
     }
 
@@ -220,7 +220,7 @@ impl App {
 
     /// What was read, and the pieces that came since.
     fn join(&mut self, loaded: &mut LoadedText, read: &Streamed) {
-        let Some(node) = self.run.nodes.get(&loaded.node_id) else { return };
+        let Some(node) = self.shown_run().nodes.get(&loaded.node_id) else { return };
         let mut text = StreamedText::with_room(loaded.bytes);
         // Another text under the same name is another drawing.
         text.revision = loaded.number << 40;

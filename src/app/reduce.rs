@@ -10,6 +10,7 @@ mod incoming;
 mod intents;
 mod orphans;
 mod page;
+mod past;
 mod searching;
 mod sending;
 mod settle;
@@ -63,6 +64,7 @@ pub fn reduce(app: &mut App, now: Moment, action: Action) -> Vec<Effect> {
         Action::TextLoaded { number, result } => out.extend(app.text_read(number, result).map(Effect::LoadText)),
         Action::SearchProgress { number, percent } => searching::progress(app, number, percent),
         Action::SearchEnded { number, result } => searching::ended(app, number, result),
+        Action::PastLoaded { number, result } => past::loaded(app, number, result, out),
         Action::TasksRead(result) => incoming::tasks_read(app, result),
         Action::StepRead { key, result } => page::step_read(app, &key, result),
         Action::FileRead { key, path, result } => answering::file_read(app, &key, &path, result),

@@ -31,7 +31,7 @@ impl App {
     /// The runs that belong to what is selected: to a node its agents' runs, to the run its parent and all of these.
     #[must_use]
     pub fn related_runs(&self) -> Vec<RelatedRun<'_>> {
-        let parent = self.run.parent_run_id.filter(|_| self.selected_node().is_none());
+        let parent = self.shown_run().parent_run_id.filter(|_| self.selected_node().is_none());
         let mut runs: Vec<_> = parent.map(RelatedRun::Parent).into_iter().collect();
         for node in self.detail_nodes() {
             let children = node.scheduler.iter().flat_map(|scheduler| &scheduler.runs);
@@ -45,7 +45,7 @@ impl App {
     pub fn has_related_runs(&self) -> bool {
         match self.selected_node() {
             Some(node) => node.scheduler.as_ref().is_some_and(|scheduler| !scheduler.runs.is_empty()),
-            None => self.run.parent_run_id.is_some() || self.run.tally().child_runs > 0,
+            None => self.shown_run().parent_run_id.is_some() || self.shown_run().tally().child_runs > 0,
         }
     }
 

@@ -48,9 +48,10 @@ impl TaskList {
 }
 
 impl App {
-    /// Whether the run has a task list: one was read, or events say that one was written.
+    /// Whether the run has a task list: one was read, or events say that one was written. Of an earlier event nobody
+    /// can say what stood in it.
     #[must_use]
     pub fn has_tasks(&self) -> bool {
-        self.run.task_list_updates > 0 || self.tasks.progress().is_some()
+        self.past_run().is_none() && (self.run.task_list_updates > 0 || self.tasks.progress().is_some())
     }
 }

@@ -1,8 +1,10 @@
 //! What effects do: reads, submissions, drafts, files, the external editor.
 //!
 //! Each waits in a task of its own and comes back as an action; none is performed on the loop. Drafts go through one
-//! thread ([`drafts`]), so that two saves of one draft reach the disk in order; a search runs on one of its own (`search`).
+//! thread ([`drafts`]), so that two saves of one draft reach the disk in order; a search and a model of the past run on
+//! threads of their own (`search`, `past`).
 
+mod past;
 mod search;
 mod text;
 
@@ -56,6 +58,8 @@ pub struct Performer {
     wanted: search::Wanted,
     /// Which text is wanted.
     wanted_text: search::Wanted,
+    /// Which model of the past is wanted.
+    wanted_past: search::Wanted,
 }
 
 impl Performer {
@@ -106,6 +110,7 @@ impl Performer {
             replayed: None,
             wanted: search::Wanted::default(),
             wanted_text: search::Wanted::default(),
+            wanted_past: search::Wanted::default(),
         }
     }
 
@@ -124,6 +129,8 @@ impl Performer {
             Effect::LoadText(request) => self.load_text(request),
             Effect::Search(request) => self.search(*request),
             Effect::StopSearch => self.wanted.stop(),
+            Effect::LoadPast(request) => self.load_past(*request),
+            Effect::StopPast => self.wanted_past.stop(),
             Effect::ReadTasks => self.read_tasks(),
             Effect::ReadStep { key } => self.read_step(key),
             Effect::Submit(intent) => self.submit(intent),

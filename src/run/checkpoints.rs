@@ -169,6 +169,13 @@ impl Base {
         self.chain.last().map_or(0, |checkpoint| checkpoint.run.last_seq)
     }
 
+    /// The base before this one; `None` where this is the beginning of the run.
+    #[must_use]
+    pub fn earlier(&self) -> Option<Self> {
+        let (_, earlier) = self.chain.split_last()?;
+        Some(Self { run_id: self.run_id, chain: earlier.to_vec() })
+    }
+
     /// The model there. Takes a while where there are many nodes: not for the loop.
     #[must_use]
     pub fn run(&self) -> Run {

@@ -22,6 +22,8 @@ pub struct Cache {
     rows: HashMap<Key, Entry>,
     frame: u64,
     stream: Option<Stream>,
+    /// The earlier event that was drawn.
+    past: Option<u64>,
 }
 
 /// What a text is, as far as it never changes under the same key.
@@ -87,6 +89,16 @@ impl Cache {
         let stream = self.stream.insert(stream);
         stream.update(text);
         &stream.rows
+    }
+
+    /// Begins a frame that shows the run at this earlier event, or as it stands: the same call or text is another one at
+    /// another event.
+    pub(super) fn begin_frame(&mut self, past: Option<u64>) {
+        if self.past != past {
+            self.past = past;
+            self.rows.clear();
+            self.stream = None;
+        }
     }
 
     /// Ends a frame: what it did not use is dropped.

@@ -25,7 +25,7 @@ const PROVIDER: usize = 8;
 const NUMBERS: [(&str, usize); 4] = [("req", 5), ("in", 7), ("out", 7), ("$", 8)];
 
 pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
-    let rows = app.run.ledger.rows(&app.identity.prices);
+    let rows = app.shown_run().ledger.rows(&app.identity.prices);
     let mut pane = Pane::new(title(app, theme), app.focus == Focus::Cost);
     let height = usize::from(area.height.saturating_sub(3));
     let first = app.cost_scroll.min(rows.len().saturating_sub(height));
@@ -60,7 +60,7 @@ pub(super) fn render(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
 
 #[expect(clippy::cast_precision_loss, reason = "cents of a run stay far below 2^53")]
 fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
-    let ledger = &app.run.ledger;
+    let ledger = &app.shown_run().ledger;
     let figure = ledger.billed_cents().map_or_else(
         || theme.sign(Sign::Dash).to_owned(),
         |cents| format::billed(cents as f64, ledger.billed_tokens()),

@@ -123,7 +123,7 @@ fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
     let mut spans = match app.selected_node() {
         None => {
             let mut spans = pane::title("run ", theme);
-            spans.push(Span::styled(app.run.run_id.short(), quiet));
+            spans.push(Span::styled(app.shown_run().run_id.short(), quiet));
             spans
         }
         Some(node) => {
@@ -135,7 +135,7 @@ fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
             spans
         }
     };
-    if app.selection == Selection::Follow && !app.run.has_ended() {
+    if app.selection == Selection::Follow && !app.shown_run().has_ended() {
         spans.push(Span::styled(format!("  {} following", theme.sign(Sign::Dot)), theme.style(Role::Active)));
     }
     spans
@@ -165,7 +165,7 @@ fn tabs(app: &App, theme: Theme, area: Rect, buf: &mut Buffer) {
 
 /// How many things a tab lists, in words; `None` where it lists none, or where the number says nothing.
 fn count(app: &App, tab: Tab) -> Option<String> {
-    let (node, tally) = (app.selected_node(), app.run.tally());
+    let (node, tally) = (app.selected_node(), app.shown_run().tally());
     let count = match tab {
         Tab::Tasks => return app.tasks.progress().map(|(done, all)| format!("{done}/{all}")),
         Tab::Output | Tab::Events => 0,

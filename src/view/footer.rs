@@ -242,6 +242,14 @@ fn browse(app: &App) -> Vec<(Command, &'static str)> {
         Pane::Detail | Pane::Cost => None,
     };
     let mut offered: Vec<_> = open.map(|label| (Command::Open, label)).into_iter().collect();
+    if app.past.is_some() {
+        offered.extend([
+            (Command::Live, Command::Live.label()),
+            (Command::EventBack, "back"),
+            (Command::EventForth, "forth"),
+            (Command::MilestoneBack, "milestone"),
+        ]);
+    }
     if matches!(app.link, LinkState::Retrying { .. } | LinkState::Refused { .. } | LinkState::Stale { .. }) {
         offered.push((Command::ReadAgain, "connect now"));
     }
@@ -263,11 +271,15 @@ fn browse(app: &App) -> Vec<(Command, &'static str)> {
     if !offered.iter().any(|(command, _)| *command == Command::Filter) {
         more.push(Command::Filter);
     }
-    if app.run.tally().failed > 0 {
+    if app.shown_run().tally().failed > 0 {
         more.push(Command::NextError);
     }
-    if app.selection != crate::app::Selection::Follow {
+    if app.past.is_none() && app.selection != crate::app::Selection::Follow {
         more.push(Command::Live);
+    }
+    if app.replay && app.past.is_none() {
+        // A file is looked through; what waits in it is answered by nobody.
+        more.push(Command::EventBack);
     }
     more.extend([Command::Copy, Command::Palette]);
     if app.focus == Pane::Detail {

@@ -116,7 +116,7 @@ fn wanted_name(app: &App, nodes: &Listing<'_>, fan_outs: &IndexMap<&NodeId, FanO
     // A fan-out's row stands for all of its items: it gets more.
     let most = if fan_outs.is_empty() { NAME } else { FAN_OUT };
     if let (Listing::All(_), true) = (nodes, fan_outs.is_empty()) {
-        let tally = app.run.tally();
+        let tally = app.shown_run().tally();
         let retried = if tally.longest_retried_id > 0 { tally.longest_retried_id + RETRIES } else { 0 };
         return tally.longest_id.max(retried).min(most);
     }
@@ -136,7 +136,7 @@ fn wanted_name(app: &App, nodes: &Listing<'_>, fan_outs: &IndexMap<&NodeId, FanO
 }
 
 fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
-    let (ended, all) = app.run.progress();
+    let (ended, all) = app.shown_run().progress();
     let mut title = pane::title(&format!("Nodes {ended}/{all}"), theme);
     if !app.filter.is_empty() {
         title.push(Span::styled(format!(" {} filter ", theme.sign(Sign::Dot)), theme.style(Role::Quiet)));
@@ -146,14 +146,14 @@ fn title(app: &App, theme: Theme) -> Vec<Span<'static>> {
 }
 
 fn run_row(app: &App, theme: Theme, grid: &Grid, selected: bool) -> Vec<Span<'static>> {
-    let (sign, role) = Theme::run_status(app.run.status().as_ref());
-    let tokens = app.run.ledger.tokens();
+    let (sign, role) = Theme::run_status(app.shown_run().status().as_ref());
+    let tokens = app.shown_run().ledger.tokens();
     let mut spans = vec![pane::marker(selected, theme)];
     spans.push(Span::styled(format!("{} ", theme.sign(sign)), theme.style(role)));
     spans.extend(run_name(app, grid.name, theme));
     spans.extend(grid.cells(theme, |column| match column {
         Column::Step => String::new(),
-        Column::Time => app.elapsed().map(format::duration).unwrap_or_default(),
+        Column::Time => app.shown_elapsed().map(format::duration).unwrap_or_default(),
         Column::Tokens if tokens.requests == 0 => String::new(),
         Column::Tokens => format!("{}/{}", format::tokens(tokens.input), format::tokens(tokens.output)),
         Column::Money => run_money(app),
@@ -163,7 +163,7 @@ fn run_row(app: &App, theme: Theme, grid: &Grid, selected: bool) -> Vec<Span<'st
 
 #[expect(clippy::cast_precision_loss, reason = "cents of a run stay far below 2^53")]
 fn run_money(app: &App) -> String {
-    let ledger = &app.run.ledger;
+    let ledger = &app.shown_run().ledger;
     ledger
         .billed_cents()
         .filter(|cents| *cents > 0 || ledger.billed_tokens() > 0)
@@ -197,7 +197,7 @@ fn node_row(
 /// The run's own name, with its tasks where there is room for them.
 fn run_name(app: &App, columns: usize, theme: Theme) -> Vec<Span<'static>> {
     let mut spans = text::cut("run", columns, theme.style(Role::Strong), theme);
-    if let Some((done, all)) = app.tasks.progress() {
+    if let Some((done, all)) = app.tasks.progress().filter(|_| app.has_tasks()) {
         let words = format!("  {done}/{all} tasks");
         if 3 + words.len() <= columns {
             spans.push(Span::styled(words, theme.style(Role::Quiet)));
@@ -245,10 +245,10 @@ fn name(node: &Node, fan_out: Option<&FanOut>, columns: usize, role: Role, theme
 /// How a node stands: sign, role and word. The word is the server's, but for a node that the run's end has left open,
 /// of which no server says anything.
 pub(super) fn status(app: &App, node: &Node) -> (Sign, Role, String) {
-    if app.run.was_left_open(node) {
+    if app.shown_run().was_left_open(node) {
         return (Sign::Canceled, Role::Quiet, "ended with the run".to_owned());
     }
-    let status = app.run.node_status(node);
+    let status = app.shown_run().node_status(node);
     let (sign, role) = Theme::node_status(&status);
     (sign, role, status.as_str().to_owned())
 }
@@ -256,17 +256,17 @@ pub(super) fn status(app: &App, node: &Node) -> (Sign, Role, String) {
 /// How long the node works, or worked.
 pub(super) fn time(app: &App, node: &Node) -> String {
     let Some(start) = node.started_at else { return String::new() };
-    let ended = node.ended_at.or(app.run.ended_at);
+    let ended = node.ended_at.or(app.shown_run().ended_at);
     let time = match ended {
         Some(end) => end.duration_since(start).try_into().unwrap_or_default(),
-        None => app.age(start),
+        None => app.shown_age(start),
     };
     format::duration(time)
 }
 
 /// The node's money: always an estimate; calls without a price are counted.
 pub(super) fn money(app: &App, node: &Node, theme: Theme) -> String {
-    let amount = app.run.ledger.estimate_all(&node.usage, &app.identity.prices);
+    let amount = app.shown_run().ledger.estimate_all(&node.usage, &app.identity.prices);
     match (format::estimate(&amount), amount.unpriced_calls) {
         (Some(money), 0) => money,
         (Some(money), unpriced) => format!("{money}+{unpriced}?"),

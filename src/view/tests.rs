@@ -5,6 +5,7 @@ mod cache;
 mod format;
 mod large;
 mod looking;
+mod past;
 mod scene;
 mod screens;
 mod searching;

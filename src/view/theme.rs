@@ -72,6 +72,7 @@ pub(super) enum Sign {
     Ellipsis,
     Dash,
     Dot,
+    Back,
     Rule,
     Warning,
 }
@@ -115,6 +116,7 @@ impl Theme {
             Sign::Ellipsis => ("…", ">"),
             Sign::Dash => ("–", "-"),
             Sign::Dot => ("·", "-"),
+            Sign::Back => ("◂", "<"),
             Sign::Rule => ("─", "-"),
             Sign::Warning => ("▲", "!"),
         };

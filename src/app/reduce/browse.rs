@@ -2,9 +2,9 @@
 
 use super::super::layout::inside;
 use super::super::{
-    App, Command, Detail, Effect, Level, Mode, Page, PageContent, Pane, Read, RelatedRun, Selection, Tab,
+    App, Command, Detail, Effect, Level, Mode, Page, PageContent, Pane, Read, RelatedRun, Selection, Tab, Wish,
 };
-use super::{answering, page, rows_of, scrolled, scrolled_row, searching};
+use super::{answering, page, past, rows_of, scrolled, scrolled_row, searching};
 use crate::api::ids::RunId;
 use crate::api::run::NodeStatus;
 use crate::feed::LinkState;
@@ -13,7 +13,7 @@ use crate::run::Node;
 pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
     match command {
         Command::Open => open(app, out),
-        Command::NextWaiting => next_waiting(app),
+        Command::NextWaiting => next_waiting(app, out),
         Command::NextPane => turn_pane(app, 1),
         Command::PreviousPane => turn_pane(app, -1),
         Command::Left => turn_tab(app, -1),
@@ -31,7 +31,11 @@ pub(super) fn command(app: &mut App, command: Command, out: &mut Vec<Effect>) {
         Command::PreviousMatch => move_node(app, -1),
         Command::Fold => fold(app),
         Command::NextError => next_error(app),
-        Command::Live => live(app),
+        Command::EventBack => past::go(app, Wish::Events(-1), out),
+        Command::EventForth => past::go(app, Wish::Events(1), out),
+        Command::MilestoneBack => past::go(app, Wish::Milestones(-1), out),
+        Command::MilestoneForth => past::go(app, Wish::Milestones(1), out),
+        Command::Live => live(app, out),
         Command::Copy => out.extend(copied_text(app).map(Effect::Copy)),
         Command::PutAway => put_away(app, out),
         Command::ReadAgain if searching::with_focus(app) => searching::again(app, out),
@@ -48,6 +52,8 @@ fn open(app: &mut App, out: &mut Vec<Effect>) {
     match app.focus {
         Pane::Waiting => {
             if let Some(key) = app.waiting.clone() {
+                // What waits, waits now: it is answered before the run as it stands.
+                past::leave(app, out);
                 if app.orphans().any(|answer| answer.key == key) {
                     app.mode = Mode::Page(Page { content: PageContent::Orphan { key }, scroll: 0 });
                 } else {
@@ -85,7 +91,7 @@ fn related(app: &App) -> Option<RunId> {
     runs.get(app.selected_related(&runs)).map(RelatedRun::run_id)
 }
 
-fn next_waiting(app: &mut App) {
+fn next_waiting(app: &mut App, out: &mut Vec<Effect>) {
     let rows = app.waiting_rows();
     if rows.is_empty() {
         app.notify(Level::Info, "nothing waits for you");
@@ -100,6 +106,7 @@ fn next_waiting(app: &mut App) {
     let key = rows[next].key().clone();
     app.waiting = Some(key);
     app.focus = Pane::Waiting;
+    past::leave(app, out);
 }
 
 /// The selected draft, whose call is over, goes to the history.
@@ -152,8 +159,10 @@ fn leave(app: &mut App, out: &mut Vec<Effect>) {
     }
 }
 
-fn live(app: &mut App) {
-    select(app, Selection::Follow);
+fn live(app: &mut App, out: &mut Vec<Effect>) {
+    if !past::leave(app, out) {
+        select(app, Selection::Follow);
+    }
 }
 
 fn read_again(app: &mut App, out: &mut Vec<Effect>) {
@@ -198,8 +207,8 @@ fn fold(app: &mut App) {
 }
 
 fn next_error(app: &mut App) {
-    let nodes = &app.run.nodes;
-    let has_failed = |node: &&Node| app.run.node_status(node) == NodeStatus::Failed || node.failures > 0;
+    let nodes = &app.shown_run().nodes;
+    let has_failed = |node: &&Node| app.shown_run().node_status(node) == NodeStatus::Failed || node.failures > 0;
     let selected = app.selected_node().filter(has_failed).and_then(|node| nodes.get_index_of(&node.id));
     let after = selected.map_or(0, |at| at + 1);
     let Some(next) = nodes.values().skip(after).chain(nodes.values().take(after)).find(has_failed) else {
@@ -247,7 +256,7 @@ fn move_in_pane(app: &mut App, command: Command) {
             }
         }
         Pane::Cost => {
-            let (rows, height) = (app.run.ledger.rows(&app.identity.prices).len(), layout.cost_height());
+            let (rows, height) = (app.shown_run().ledger.rows(&app.identity.prices).len(), layout.cost_height());
             if let Some(by) = rows_of(command, height) {
                 app.cost_scroll = scrolled_row(app.cost_scroll, by, rows, height);
             }
@@ -297,7 +306,7 @@ fn copied_text(app: &App) -> Option<String> {
             app.pending(key).map(|call| call.call.arguments().to_owned()).or_else(|| answer.map(|a| a.text.to_string()))
         }),
         Pane::Nodes => Some(app.selected_node().map_or_else(|| app.run.run_id.to_string(), |node| node.id.to_string())),
-        Pane::Cost => app.run.ledger.billed_cents().map(|cents| format!("{}.{:02}", cents / 100, cents % 100)),
+        Pane::Cost => app.shown_run().ledger.billed_cents().map(|cents| format!("{}.{:02}", cents / 100, cents % 100)),
         Pane::Detail if app.shown_tab() == Tab::Runs => related(app).map(|run_id| run_id.to_string()),
         Pane::Detail if app.shown_tab() == Tab::Tasks => Some(app.tasks.to_text()),
         Pane::Detail if app.shown_search().is_some() => {
@@ -308,7 +317,7 @@ fn copied_text(app: &App) -> Option<String> {
             steps.get(app.selected_step(&steps)).map(|step| step.key.request_id.to_string())
         }
         Pane::Detail => {
-            let output = app.selected_node().map_or(app.run.outputs.as_ref(), |node| node.output.as_ref());
+            let output = app.selected_node().map_or(app.shown_run().outputs.as_ref(), |node| node.output.as_ref());
             let inline = output.and_then(|output| output.content.as_deref()).map(str::to_owned);
             inline.or_else(|| {
                 let node = app.selected_node()?;

@@ -36,6 +36,7 @@ pub(super) fn feed(app: &mut App, update: FeedUpdate) {
                     }
                     FeedItem::Duplicates(count) => app.run.counts.duplicates += count,
                 }
+                app.checkpoints.offer(&app.run);
             }
         }
         FeedUpdate::Restarted { why } => begin_anew(app, &why),
@@ -47,6 +48,9 @@ pub(super) fn feed(app: &mut App, update: FeedUpdate) {
 /// were told stays; everything about the run is read again.
 fn begin_anew(app: &mut App, why: &str) {
     app.run.begin_anew();
+    // A checkpoint, and a model that was made from one, is of the history that was wrong.
+    app.checkpoints.clear();
+    app.past = None;
     app.active_node = None;
     app.tasks = TaskList::default();
     (app.search, app.loaded) = (None, None);
@@ -95,7 +99,8 @@ fn apply(app: &mut App, event: Event) {
     if let Some(node) = event.body.node_id() {
         app.active_node = Some(node.clone());
     }
-    if let Some(loaded) = &mut app.loaded {
+    let in_the_past = app.past_run().is_some();
+    if let Some(loaded) = app.loaded.as_mut().filter(|_| !in_the_past) {
         loaded.take(&event);
     }
     app.run.apply(event);

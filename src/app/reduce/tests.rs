@@ -6,6 +6,7 @@ mod desk;
 mod intents;
 mod loading;
 mod looking;
+mod past;
 mod searching;
 mod stream;
 mod stream_check;

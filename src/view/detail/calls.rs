@@ -33,7 +33,8 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
     let since = with_node.then(|| newest(app)).flatten();
     let mut place = 0;
     if since.is_some() {
-        let words = format!("the newest {NEWEST} of {}; a node shows its own", format::count(app.run.tally().calls));
+        let words =
+            format!("the newest {NEWEST} of {}; a node shows its own", format::count(app.shown_run().tally().calls));
         blocks.push(Block::Made(context.words(Role::Quiet, &words)));
         blocks.push(Block::Made(vec![Line::default()]));
     }
@@ -60,11 +61,11 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
 
 /// From which call on the run's own list shows them, by time and, of the same time, by place; `None` where it shows all.
 fn newest(app: &App) -> Option<(Timestamp, usize)> {
-    if app.run.tally().calls <= NEWEST as u64 {
+    if app.shown_run().tally().calls <= NEWEST as u64 {
         return None;
     }
     let mut newest = BinaryHeap::with_capacity(NEWEST);
-    let records = app.run.nodes.values().flat_map(|node| &node.calls);
+    let records = app.shown_run().nodes.values().flat_map(|node| &node.calls);
     for call in records.enumerate().map(|(at, record)| (record.called_at, at)) {
         if newest.len() < NEWEST {
             newest.push(Reverse(call));
@@ -90,8 +91,8 @@ pub(super) fn state(context: &Context<'_>, record: &CallRecord) -> (Sign, Role, 
     match &record.result {
         Some(result) if result.error.is_some() => (Sign::Failed, Role::Bad, "error"),
         Some(_) => (Sign::Succeeded, Role::Good, "answered"),
-        None if app.run.pending.get(&record.key).is_some() => (Sign::Waiting, Role::Attention, "waits for you"),
-        None if app.run.has_ended() => (Sign::Canceled, Role::Quiet, "no result"),
+        None if app.shown_run().pending.get(&record.key).is_some() => (Sign::Waiting, Role::Attention, "waits for you"),
+        None if app.shown_run().has_ended() => (Sign::Canceled, Role::Quiet, "no result"),
         None => (Sign::Running, Role::Active, "running"),
     }
 }
@@ -100,7 +101,7 @@ pub(super) fn state(context: &Context<'_>, record: &CallRecord) -> (Sign, Role, 
 pub(super) fn took(context: &Context<'_>, record: &CallRecord) -> Duration {
     match &record.result {
         Some(result) => result.at.duration_since(record.called_at).try_into().unwrap_or_default(),
-        None => context.app.age(record.called_at),
+        None => context.app.shown_age(record.called_at),
     }
 }
 

@@ -68,7 +68,7 @@ fn row(context: &Context<'_>, entry: &Entry, selected: bool, widths: (usize, usi
     spans.push(Span::raw("  "));
     let (time, role, words) = match entry {
         Entry::Event(event) => {
-            let since = app.run.started_at.unwrap_or(event.ts);
+            let since = app.shown_run().started_at.unwrap_or(event.ts);
             let time: Duration = event.ts.duration_since(since).try_into().unwrap_or_default();
             let words = gist(event);
             let words = match event.body.node_id().filter(|_| app.selected_node().is_none()) {

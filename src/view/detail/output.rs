@@ -153,8 +153,8 @@ fn head(context: &Context<'_>, node: &Node) -> Vec<Line<'static>> {
         let words = format!("{} {}{code}", theme.sign(Sign::Failed), failure.message);
         rows.extend(context.words(Role::Bad, &words));
     }
-    for call in app.run.pending.of_node(&node.id) {
-        let age = format::age(app.age(call.since));
+    for call in app.shown_run().pending.of_node(&node.id) {
+        let age = format::age(app.shown_age(call.since));
         let words = format!("{} {} waits for you {age}", theme.sign(Sign::Waiting), call.call.name);
         rows.extend(context.words(Role::Attention, &words));
     }

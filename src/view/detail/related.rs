@@ -68,7 +68,7 @@ fn head(context: &Context<'_>, run: RelatedRun<'_>, selected: bool) -> Line<'sta
             }
             spans.push(Span::raw("  "));
             spans.extend(text::cut(status, 16, theme.style(role), theme));
-            let age = format!("  {} ago", format::age(app.age(child.since)));
+            let age = format!("  {} ago", format::age(app.shown_age(child.since)));
             spans.push(Span::styled(age, theme.style(Role::Quiet)));
         }
     }

@@ -9,7 +9,7 @@ use crate::feed::LinkState;
 
 pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'static>> {
     let app = context.app;
-    let run = &app.run;
+    let run = app.shown_run();
     let mut rows = Vec::new();
     let status = run.status();
     let (sign, role) = Theme::run_status(status.as_ref());
@@ -26,7 +26,7 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
     if let Some(plan) = &run.plan_hash {
         context.fact(&mut rows, "plan", Role::Quiet, plan.as_str());
     }
-    if let Some(elapsed) = app.elapsed() {
+    if let Some(elapsed) = app.shown_elapsed() {
         let word = if run.ended_at.is_some() { "took" } else { "runs for" };
         context.fact(&mut rows, word, Role::Plain, &format::duration(elapsed));
     }
@@ -36,12 +36,15 @@ pub(super) fn blocks(context: &Context<'_>, cache: &mut Cache) -> Vec<Block<'sta
         context.fact(&mut rows, "", Role::Bad, cause);
     }
     stream::facts(context, &mut rows);
-    if let Some((done, all)) = app.tasks.progress() {
+    if let Some((done, all)) = app.tasks.progress().filter(|_| app.has_tasks()) {
         context.fact(&mut rows, "task list", Role::Plain, &format!("{done} of {all} done; see Tasks"));
         if let Some(task) = app.tasks.current() {
             let now = task.active_form.as_deref().unwrap_or(&task.content);
             context.fact(&mut rows, "", Role::Active, &format!("{} {now}", context.theme.sign(Sign::Running)));
         }
+    } else if run.task_list_updates > 0 && app.past_run().is_some() {
+        let times = format::plural(run.task_list_updates, "time");
+        context.fact(&mut rows, "task list", Role::Plain, &format!("written {times} by then"));
     } else if run.task_list_updates > 0 {
         let times = format::plural(run.task_list_updates, "time");
         context.fact(&mut rows, "task list", Role::Plain, &format!("written {times}; see Tasks"));

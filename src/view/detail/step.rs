@@ -41,7 +41,7 @@ pub(in crate::view) fn blocks(
     read: Option<&Result<Box<StepDetail>, String>>,
     answers: u64,
 ) -> Vec<Block<'static>> {
-    let node = context.app.run.nodes.get(&key.node_id);
+    let node = context.app.shown_run().nodes.get(&key.node_id);
     let known = node.and_then(|node| Some((node, node.steps.get(key)?)));
     let detail = read.and_then(|read| read.as_ref().ok()).map(|detail| &**detail);
     let mut blocks = vec![Block::Made(facts(context, key, known, detail))];
@@ -127,7 +127,7 @@ const WAITS: &str = "waits for you";
 
 /// How a step stands: sign, role and word.
 pub(super) fn state(context: &Context<'_>, node: &Node, step: &StepRecord) -> (Sign, Role, &'static str) {
-    let run = &context.app.run;
+    let run = context.app.shown_run();
     if run.pending.of_step(&step.key).next().is_some() {
         return (Sign::Waiting, Role::Attention, WAITS);
     }
@@ -147,7 +147,7 @@ pub(super) fn state(context: &Context<'_>, node: &Node, step: &StepRecord) -> (S
 /// How long a step took; one that waits, or whose tools run, until now.
 pub(super) fn time(context: &Context<'_>, node: &Node, step: &StepRecord) -> Duration {
     match state(context, node, step).0 {
-        Sign::Waiting | Sign::Running => context.app.age(step.began_at),
+        Sign::Waiting | Sign::Running => context.app.shown_age(step.began_at),
         _ => step.took(),
     }
 }

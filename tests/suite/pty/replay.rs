@@ -78,6 +78,31 @@ fn an_event_in_full_comes_from_the_file() {
 }
 
 #[test]
+fn a_file_is_gone_through_backwards_and_back_to_its_end() {
+    let home = tempfile::tempdir().unwrap();
+    let mut lines = vec![event(1, r#""run_started","plan_hash":"aa""#), started(2)];
+    let delta = r#""node_output_delta","node_id":"n","delta":{"kind":"message_delta","text_delta":"#;
+    lines.extend((3..=40).map(|seq| event(seq, &format!(r#"{delta}"piece {seq} "}}"#))));
+    lines.push(ended(41, "completed"));
+    let mut session = replay(home.path(), "events", &lines);
+    session.wait_for("seq 41");
+    session.send("[[[");
+    let screen = session.wait_for("event 38 of 41");
+    assert!(screen.contains("node_output_delta n") && !screen.contains("piece 39"), "{screen}");
+    assert!(screen.lines().next().unwrap().contains("seq 41"), "the first line stays live: {screen}");
+    session.send("{");
+    let screen = session.wait_for("event 2 of 41");
+    assert!(screen.contains("node_started n") && !screen.contains("piece"), "{screen}");
+    session.send("]");
+    session.wait_for("event 3 of 41");
+    session.wait_for("piece 3");
+    session.send("L");
+    session.wait_for_no("event 3 of 41");
+    session.send("q");
+    assert_eq!(session.wait_for_end().0, 0);
+}
+
+#[test]
 fn what_events_has_printed_of_a_whole_run_is_replayed() {
     let bench = Bench::simulated("failing");
     assert_eq!(bench.run("events", &[]).code, Some(1));
