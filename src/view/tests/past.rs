@@ -42,12 +42,13 @@ fn while_the_first_model_is_made_the_line_says_so_and_the_panes_are_live() {
 #[test]
 fn a_text_of_another_event_is_never_drawn_from_what_was_wrapped_before() {
     let mut scene = busy(120, 36);
-    let all = scene.app.run.last_seq;
-    stream(&mut scene, "diagnose", "message_delta", "a piece of now");
+    stream(&mut scene, "diagnose", "message_delta", "a piece of then\\n");
+    let then = scene.app.run.last_seq;
+    stream(&mut scene, "diagnose", "message_delta", "a line of now\\nand a piece of now");
     assert!(scene.screen(MONO).contains("a piece of now"));
-    back_to(&mut scene, all);
+    back_to(&mut scene, then);
     let then = scene.screen(MONO);
-    assert!(then.contains("diagnose") && !then.contains("a piece of now"), "{then}");
+    assert!(then.contains("a piece of then") && !then.contains("of now"), "{then}");
     assert!(scene.keys("L").screen(MONO).contains("a piece of now"));
 }
 
