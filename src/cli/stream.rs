@@ -19,7 +19,7 @@ use crate::console::terminal;
 use crate::view::text;
 
 /// Updates of the feed on their way to the command: a reader that is slow holds the server back, and nothing piles up.
-pub const FEED_CHANNEL: usize = 4;
+pub const FEED_CHANNEL: usize = 16;
 
 /// Characters of foreign text that are looked at for one line, and columns of it that are shown.
 const LOOKED_AT: usize = 2_000;

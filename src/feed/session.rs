@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -24,6 +24,9 @@ use super::{FeedUpdate, LinkState, events_named};
 use crate::api::client::{EventsQuery, Reply, StreamItem};
 use crate::api::error::{Class, Error, StreamError};
 use crate::api::run::RunSnapshot;
+
+/// What comes of a history within so long of what came before belongs with it.
+const ON_ITS_WAY: Duration = Duration::from_millis(2);
 
 /// A history that is quiet for so long without ending comes from a server that keeps it open.
 pub(super) const HISTORY_QUIET: Duration = Duration::from_secs(5);
@@ -304,7 +307,8 @@ impl<S: Source> Follower<S> {
         self.config.idle_timeout * ONLY_ALIVE
     }
 
-    /// Takes an item and all that are there already, within a batch's bounds, and sends them.
+    /// Takes an item and all that are there already, within a batch's bounds, and sends them. Of a history the network
+    /// brings less at a time than a batch holds, and more at once: that is waited for.
     async fn take_ready(
         &mut self,
         first: Result<StreamItem, StreamError>,
@@ -316,7 +320,7 @@ impl<S: Source> Follower<S> {
         let mut taken = self.take(first, reading);
         while taken.is_ok()
             && !self.outbox.is_full()
-            && let Some(item) = stream.next().now_or_never().flatten()
+            && let Some(item) = next_at_once(stream, reading.phase).await
         {
             taken = self.take(item, reading);
         }
@@ -433,6 +437,14 @@ impl<S: Source> Follower<S> {
         self.outbox.stale(reading.sign_at).await?;
         self.start_probe(reading);
         Ok(())
+    }
+}
+
+/// The next item, where it is there; of a history also where it is on its way.
+async fn next_at_once<T, S: Stream<Item = T> + Unpin>(stream: &mut S, phase: Phase) -> Option<T> {
+    match stream.next().now_or_never() {
+        None if phase == Phase::History => tokio::time::timeout(ON_ITS_WAY, stream.next()).await.ok().flatten(),
+        ready => ready.flatten(),
     }
 }
 
