@@ -67,15 +67,15 @@ pub mod limits {
     /// Recent events of the whole run.
     pub const RECENT_EVENTS: usize = 2_000;
     /// Bytes of recent events. The last event is kept whatever its size.
-    pub const RECENT_BYTES: usize = 8 * 1024 * 1024;
+    pub const RECENT_BYTES: usize = 4 * 1024 * 1024;
     /// Bytes of streamed text of all nodes together.
-    pub const ALL_STREAMED_TEXT: usize = 8 * 1024 * 1024;
+    pub const ALL_STREAMED_TEXT: usize = 4 * 1024 * 1024;
     /// Bytes of the tool calls of all nodes together.
-    pub const ALL_CALL_BYTES: usize = 8 * 1024 * 1024;
+    pub const ALL_CALL_BYTES: usize = 4 * 1024 * 1024;
     /// Bytes of the steps of all nodes together.
-    pub const ALL_STEP_BYTES: usize = 4 * 1024 * 1024;
+    pub const ALL_STEP_BYTES: usize = 3 * 1024 * 1024;
     /// Bytes of the inline outputs of all nodes together.
-    pub const ALL_INLINE_OUTPUTS: usize = 4 * 1024 * 1024;
+    pub const ALL_INLINE_OUTPUTS: usize = 2 * 1024 * 1024;
     /// Where the nodes together hold too much of one kind, so many bytes of its newest are left to a node at first.
     pub const LEFT_TO_A_NODE: usize = 4 * 1024;
     /// Bytes of a rejected line.

@@ -25,7 +25,7 @@ use crate::store::journal::{Journal, prune::prune};
 use crate::view;
 
 /// Batches of events that may wait for the loop; when it is full the feed waits, and so does the server.
-const FEED_CHANNEL: usize = 16;
+const FEED_CHANNEL: usize = 4;
 /// Outcomes of effects that may wait for the loop.
 const OUTCOME_CHANNEL: usize = 256;
 /// How many ready actions are reduced before the next frame is considered, and for how long.

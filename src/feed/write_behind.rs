@@ -14,7 +14,7 @@ use super::FeedUpdate;
 use crate::store::journal::{WriteError, Writer};
 
 /// Batches of lines that may wait for the disk; when it is full the feed waits.
-const WAITING: usize = 16;
+const WAITING: usize = 8;
 
 /// A disk that takes longer for one write hangs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
