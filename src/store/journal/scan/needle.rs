@@ -8,7 +8,7 @@
 //!
 //! Capitals count where the text has one; otherwise they do not.
 //!
-//! Rule: a line that [`Needle::look`] would take passes the [`Sieve`], which sees only bytes. It looks for the text as
+//! Rule: a line that `Needle::look` would take passes the `Sieve`, which sees only bytes. It looks for the text as
 //! JSON writers write it, so a text is not found where its letters, digits and common signs are written as escapes
 //! (`\u0041` for `A`), which JSON allows and nobody writes; nor, where capitals do not count, where such a letter is
 //! one beyond ASCII that folds to it (`ſ` for `s`).
