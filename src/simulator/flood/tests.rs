@@ -1,3 +1,5 @@
+//! The same seed makes the same run, every line is an event, and the snapshot says what a fold says.
+
 use std::collections::{HashMap, HashSet};
 
 use super::*;
