@@ -103,10 +103,7 @@ impl Feed {
     /// runtime.
     #[must_use = "dropping the handle stops the feed"]
     pub fn spawn(clients: ClientSource, run_id: RunId, config: FeedConfig, tx: mpsc::Sender<FeedUpdate>) -> FeedHandle {
-        let signals = Arc::new(Signals::default());
-        let follower = Follower::new(Server::new(clients, run_id), run_id, config, tx, Arc::clone(&signals));
-        tokio::spawn(follower.run());
-        FeedHandle { signals }
+        Self::start(clients, run_id, config, tx, std::convert::identity)
     }
 
     /// As [`Feed::spawn`], and writes what is given out to `recorder`, which has it back when the channel is closed.
@@ -118,10 +115,7 @@ impl Feed {
         recorder: &Recorder,
         tx: mpsc::Sender<FeedUpdate>,
     ) -> FeedHandle {
-        let signals = Arc::new(Signals::default());
-        let follower = Follower::new(Server::new(clients, run_id), run_id, config, tx, Arc::clone(&signals));
-        tokio::spawn(follower.with_recorder(recorder).run());
-        FeedHandle { signals }
+        Self::start(clients, run_id, config, tx, |follower| follower.with_recorder(recorder))
     }
 
     /// As [`Feed::spawn`], and keeps the run's journal: what stands in it is sent first, without a network, then the
@@ -134,9 +128,20 @@ impl Feed {
         journal: Journal,
         tx: mpsc::Sender<FeedUpdate>,
     ) -> FeedHandle {
+        Self::start(clients, run_id, config, tx, |follower| follower.with_journal(journal))
+    }
+
+    /// Starts the task, with what `equip` gives the follower to write to.
+    fn start(
+        clients: ClientSource,
+        run_id: RunId,
+        config: FeedConfig,
+        tx: mpsc::Sender<FeedUpdate>,
+        equip: impl FnOnce(Follower<Server>) -> Follower<Server>,
+    ) -> FeedHandle {
         let signals = Arc::new(Signals::default());
         let follower = Follower::new(Server::new(clients, run_id), run_id, config, tx, Arc::clone(&signals));
-        tokio::spawn(follower.with_journal(journal).run());
+        tokio::spawn(equip(follower).run());
         FeedHandle { signals }
     }
 }

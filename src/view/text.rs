@@ -348,6 +348,15 @@ pub(super) fn wrap_by(
     rows
 }
 
+/// Takes a line that needs no look at its characters, and fits, as the row that it is; says whether it was one.
+fn push_plain(line: &str, columns: usize, style: Style, rows: &mut Vec<Line<'static>>) -> bool {
+    let fits = line.len() <= columns && is_plain(line);
+    if fits {
+        rows.push(Line::from(Span::styled(line.to_owned(), style)));
+    }
+    fits
+}
+
 /// Wraps the rest of a line that is whole, behind `before` columns of it.
 pub(super) fn wrap_rest(
     line: &str,
@@ -358,8 +367,7 @@ pub(super) fn wrap_rest(
     rows: &mut Vec<Line<'static>>,
 ) {
     let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.len() <= columns && is_plain(line) {
-        rows.push(Line::from(Span::styled(line.to_owned(), style)));
+    if push_plain(line, columns, style, rows) {
         return;
     }
     Inert::behind(before, line, theme).wrap_into(rows, columns, theme, |_| style);
@@ -387,8 +395,7 @@ pub(super) fn wrap_growing(
     rows: &mut Vec<Line<'static>>,
 ) -> Option<TakeUp> {
     let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.len() <= columns && is_plain(line) {
-        rows.push(Line::from(Span::styled(line.to_owned(), style)));
+    if push_plain(line, columns, style, rows) {
         return None;
     }
     let inert = Inert::behind(before, line, theme);
